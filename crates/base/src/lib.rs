@@ -1,0 +1,8 @@
+//! What any server needs and nothing of OpenWhisk: time, ids, supervised tasks, shutdown, configuration, telemetry.
+//!
+//! This crate must not name a domain type.
+
+pub mod clock;
+pub mod ids;
+pub mod shutdown;
+pub mod task;

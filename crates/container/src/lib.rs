@@ -1,0 +1,11 @@
+//! The port of containers, and what all back ends share: the protocols that drive a runtime in a container, the
+//! classification of answers, and the form of log lines.
+//!
+//! This crate must not know pools.
+
+mod factory;
+
+pub use factory::{
+    Answer, Container, ContainerFactory, ContainerSpec, CreateError, InitRequest, LogLine, LogStream, Logs,
+    Probe, RunRequest, Verdict,
+};

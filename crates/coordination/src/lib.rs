@@ -1,0 +1,1 @@
+//! The port of shared state: leases, watches, compare and set.

@@ -1,0 +1,1 @@
+//! The pool, the proxies that pull, and the finishing of activations.

@@ -1,0 +1,1 @@
+//! Composition: configuration, back ends, links, roles.

@@ -1,0 +1,42 @@
+//! The verbs that cross roles, and the links that carry them.
+//!
+//! A verb never waits for its effect: it hands a message on and returns. What comes of it is another message the other
+//! way. So a direct call and a stream to another machine can carry the same verbs, and no lock of one role is held while
+//! another one works.
+//!
+//! This crate must not hold state.
+
+mod message;
+
+pub use message::{
+    Ack, ActivationMessage, Attempt, CreateOrder, CreationFailure, Epoch, ExecutableAction, NackReason,
+    Order, Outcome, Refusal, Report, ReportKind,
+};
+
+use std::fmt;
+use std::sync::Arc;
+use types::InvokerId;
+
+/// What a scheduler takes.
+pub trait SchedulerLink: Send + Sync + fmt::Debug {
+    /// From a controller: an activation to be queued. Exactly one [`Ack`] follows for every one that was accepted.
+    ///
+    /// # Errors
+    /// When the queue does not take it; nothing follows then.
+    fn submit(&self, message: Arc<ActivationMessage>) -> Result<(), Refusal>;
+
+    /// From an invoker: what happened to a container or to an activation in it.
+    fn report(&self, from: InvokerId, report: Report);
+}
+
+/// What an invoker takes.
+pub trait InvokerLink: Send + Sync + fmt::Debug {
+    /// From a scheduler: a container to make or to drop, an activation to run.
+    fn order(&self, order: Order);
+}
+
+/// What a controller takes.
+pub trait ControllerLink: Send + Sync + fmt::Debug {
+    /// How an activation ended. The first one for an id counts.
+    fn ack(&self, ack: Ack);
+}

@@ -1,0 +1,280 @@
+use machine::Instant;
+use std::sync::Arc;
+use std::time::Duration;
+use types::json::Raw;
+use types::{
+    ActionLimits, Activation, ActivationId, ContainerId, ControllerId, CreationId, EntityPath,
+    FullyQualifiedName, Identity, QueueKey, Revision, SemVer, TransactionId,
+};
+
+/// One activation on its way to a container.
+#[derive(Clone, Debug)]
+pub struct ActivationMessage {
+    /// Its id.
+    pub activation_id: ActivationId,
+    /// The request that made it.
+    pub transaction_id: TransactionId,
+    /// Which queue it goes through.
+    pub queue: Arc<QueueKey>,
+    /// What is to be run.
+    pub action: Arc<ExecutableAction>,
+    /// Who invoked it.
+    pub caller: Arc<Identity>,
+    /// Who waits for its end.
+    pub controller: ControllerId,
+    /// Whether a client waits.
+    pub blocking: bool,
+    /// The arguments: a JSON object, default parameters merged in, without those for the environment (RUN-10).
+    pub payload: Raw,
+    /// The arguments for the environment at initialisation: a JSON object, if there are any (RUN-10).
+    pub environment: Option<Raw>,
+    /// The activation that caused this one.
+    pub cause: Option<ActivationId>,
+    /// When the request came in, in milliseconds since 1970; `waitTime` counts from there (ATV-17).
+    pub received: u64,
+    /// Whether the store holds an intent for it, so that its start must be noted there before it runs.
+    pub journaled: bool,
+}
+
+impl ActivationMessage {
+    /// The bytes that it holds on to, for byte limits.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        (self.payload.get().len() + self.environment.as_ref().map_or(0, |e| e.get().len())) as u64 + 256
+    }
+}
+
+/// What is needed to run one revision of an action; shared by all activations of it.
+#[derive(Clone, Debug)]
+pub struct ExecutableAction {
+    /// The provider's own name.
+    pub name: FullyQualifiedName,
+    /// The package binding it was invoked through, as `ns/binding` (ATV-20).
+    pub binding: Option<EntityPath>,
+    /// Its version.
+    pub version: SemVer,
+    /// Its revision in the store, by which the code is found.
+    pub revision: Revision,
+    /// Its kind.
+    pub kind: Arc<str>,
+    /// The image, for `blackbox`.
+    pub image: Option<Arc<str>>,
+    /// Its limits.
+    pub limits: ActionLimits,
+    /// Whether its container gets the caller's key (RUN-09).
+    pub provide_api_key: bool,
+}
+
+/// Which owner of a queue speaks. A greater one replaces a smaller one; what a smaller one says is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u64);
+
+/// How many times an activation was handed to a container, counted from one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Attempt(pub u32);
+
+/// From a scheduler to an invoker.
+#[derive(Clone, Debug)]
+pub enum Order {
+    /// Run this in that container, which had credit.
+    Dispatch {
+        /// Where.
+        container: ContainerId,
+        /// The owner of the queue.
+        epoch: Epoch,
+        /// For which time.
+        attempt: Attempt,
+        /// What.
+        message: Arc<ActivationMessage>,
+    },
+    /// Provide a container: a paused one, a stem cell, or a new one.
+    Create(CreateOrder),
+    /// Drop this container once it is idle.
+    Remove {
+        /// Which.
+        container: ContainerId,
+    },
+    /// Drop every container of the queue's action up to this revision, once it is idle.
+    RemoveOutdated {
+        /// The queue.
+        queue: Arc<QueueKey>,
+        /// Up to which revision, that one included.
+        up_to: Revision,
+    },
+}
+
+/// An order for one container.
+#[derive(Clone, Debug)]
+pub struct CreateOrder {
+    /// Its number.
+    pub creation: CreationId,
+    /// The owner of the queue.
+    pub epoch: Epoch,
+    /// For which queue.
+    pub queue: Arc<QueueKey>,
+    /// For which action.
+    pub action: Arc<ExecutableAction>,
+    /// When the scheduler gives the order up, on its own clock.
+    pub deadline: Instant,
+}
+
+/// From an invoker to a scheduler.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Which queue it is about.
+    pub queue: Arc<QueueKey>,
+    /// What happened.
+    pub kind: ReportKind,
+}
+
+/// What happened to a container, or to an activation in it.
+#[derive(Clone, Debug)]
+pub enum ReportKind {
+    /// An order was carried out: the container is there and takes `slots` activations at a time.
+    Created {
+        /// Which order.
+        creation: CreationId,
+        /// The container.
+        container: ContainerId,
+        /// The revision it serves.
+        revision: Revision,
+        /// How many activations it takes at a time.
+        slots: u32,
+        /// How long it took to provide.
+        took: Duration,
+    },
+    /// An order cannot be carried out.
+    CreationFailed {
+        /// Which order.
+        creation: CreationId,
+        /// Why.
+        failure: CreationFailure,
+    },
+    /// The run begins now; from here on it must not be handed to another container.
+    Started {
+        /// The container.
+        container: ContainerId,
+        /// The activation.
+        activation: ActivationId,
+        /// The attempt.
+        attempt: Attempt,
+    },
+    /// The run ended, its [`Ack`] is on its way, and the container has room for another activation.
+    Finished {
+        /// The container.
+        container: ContainerId,
+        /// The activation.
+        activation: ActivationId,
+        /// How long initialisation took, where there was one.
+        init: Option<Duration>,
+        /// How long the run took.
+        run: Duration,
+        /// Whether the container goes on; if not, `Gone` follows.
+        healthy: bool,
+    },
+    /// The container did not start this activation and will not.
+    Nack {
+        /// The container.
+        container: ContainerId,
+        /// The activation.
+        activation: ActivationId,
+        /// The attempt.
+        attempt: Attempt,
+        /// Why.
+        reason: NackReason,
+    },
+    /// The container takes nothing more for now, because it is being paused or removed. Dispatches that cross this
+    /// report come back as `Nack`.
+    Idle {
+        /// The container.
+        container: ContainerId,
+        /// Whether it is kept, paused, and can be had again by a creation order.
+        paused: bool,
+    },
+    /// The container is no more.
+    Gone {
+        /// The container.
+        container: ContainerId,
+    },
+}
+
+/// Why a container cannot be provided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CreationFailure {
+    /// The invoker has no room. Worth another try, elsewhere or later.
+    NoResources,
+    /// The invoker is going down. Worth another try elsewhere.
+    ShuttingDown,
+    /// The container could not be made. Worth another try. The text is for the record.
+    Platform(String),
+    /// It can never be made, and that is the developer's fault: the kind, the image, the limits.
+    Developer(String),
+    /// The action is no more.
+    ActionMissing,
+}
+
+impl CreationFailure {
+    /// Whether the same order could succeed later.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            CreationFailure::NoResources | CreationFailure::ShuttingDown | CreationFailure::Platform(_) => {
+                true
+            }
+            CreationFailure::Developer(_) | CreationFailure::ActionMissing => false,
+        }
+    }
+}
+
+/// Why an activation was handed back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NackReason {
+    /// The container was being paused or removed when it came.
+    Leaving,
+    /// The container broke before it started the activation.
+    Broken,
+    /// There is no such container.
+    Unknown,
+    /// The container is full: the scheduler counted its credit wrongly.
+    NoCredit,
+    /// A newer owner of the queue has spoken.
+    StaleEpoch,
+}
+
+/// Why a queue does not take an activation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The queue holds as many activations, or as many bytes, as it may. 429.
+    QueueFull,
+    /// The namespace has no container and may not have one. 429.
+    NamespaceThrottled,
+    /// The namespace's limit is zero (CLS-18).
+    NoCapacity,
+    /// The scheduler is going down; another one will take it.
+    ShuttingDown,
+    /// No invoker can run it. 503.
+    NoInvokers,
+}
+
+/// From whoever ended an activation to the controller that waits for it.
+#[derive(Clone, Debug)]
+pub struct Ack {
+    /// Which one.
+    pub activation_id: ActivationId,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// How an activation ended.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// It was run, or at least tried; the record has been handed to the store.
+    Finished(Arc<Activation>),
+    /// It was dropped before it ran; whoever gets this makes the record.
+    Dropped {
+        /// Whose fault it counts as.
+        status: types::StatusCode,
+        /// The text of the record.
+        error: String,
+    },
+}

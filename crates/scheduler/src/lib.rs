@@ -1,0 +1,1 @@
+//! Queues, their ownership and the orders for containers.

@@ -1,0 +1,1 @@
+//! For tests only: an in-process cluster, builders, a test clock.

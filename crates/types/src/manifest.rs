@@ -1,0 +1,240 @@
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The runtimes that a platform offers, in upstream's JSON format.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuntimeManifest {
+    /// By family (`nodejs`, `python`); of a family at most one kind is the default.
+    pub runtimes: BTreeMap<String, Vec<RuntimeKind>>,
+    /// Images that count as managed although users name them.
+    #[serde(default)]
+    pub blackboxes: Vec<ImageName>,
+}
+
+/// One kind of runtime.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuntimeKind {
+    /// Family and version, such as `nodejs:20`.
+    pub kind: Arc<str>,
+    /// Whether `FAMILY:default` means this one.
+    #[serde(default)]
+    pub default: bool,
+    /// Whether it can still be read and deleted, but neither made nor run (ACT-20).
+    #[serde(default)]
+    pub deprecated: bool,
+    /// Whether an action must name its entry point (ACT-13).
+    #[serde(default)]
+    pub require_main: bool,
+    /// The image, for back ends that run images.
+    #[serde(default)]
+    pub image: ImageName,
+    /// Whether code is kept as an attachment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attached: Option<serde_json::Value>,
+    /// Containers kept ready before anyone asks (POOL-04).
+    #[serde(default)]
+    pub stem_cells: Vec<StemCell>,
+    /// Whether its log lines end in sentinels (LOG-01).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sentinelled_logs: Option<bool>,
+}
+
+/// The name of an image in its parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageName {
+    /// The registry, if it is not the configured one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<String>,
+    /// What stands before the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// The name.
+    #[serde(default)]
+    pub name: String,
+    /// The tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+}
+
+impl ImageName {
+    /// The whole name as one text.
+    #[must_use]
+    pub fn full(&self) -> String {
+        let mut text = String::new();
+        for part in [&self.registry, &self.prefix].into_iter().flatten() {
+            text.push_str(part);
+            text.push('/');
+        }
+        text.push_str(&self.name);
+        if let Some(tag) = &self.tag {
+            text.push(':');
+            text.push_str(tag);
+        }
+        text
+    }
+}
+
+/// Containers that are kept ready for one kind and one size.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StemCell {
+    /// How many.
+    #[serde(alias = "count")]
+    pub initial_count: u32,
+    /// The memory of each, as `256 MB`.
+    pub memory: crate::ByteSize,
+    /// How the number follows demand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reactive: Option<Reactive>,
+}
+
+/// How the number of stem cells follows demand (POOL-04).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reactive {
+    /// At least as many.
+    pub min_count: u32,
+    /// At most as many.
+    pub max_count: u32,
+    /// How long an unused one is kept, such as `2 minutes`.
+    pub ttl: String,
+    /// Misses that raise the number.
+    pub threshold: u32,
+    /// By how much.
+    pub increment: u32,
+}
+
+/// What is wrong with a manifest.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// Not JSON, or not of the form.
+    #[error("the manifest is not valid: {0}")]
+    Form(#[from] serde_json::Error),
+    /// A kind is of another family than the one it is listed under.
+    #[error("kind '{kind}' is listed under family '{family}'")]
+    Family {
+        /// The kind.
+        kind: String,
+        /// Where it stands.
+        family: String,
+    },
+    /// The same kind twice.
+    #[error("kind '{0}' is listed twice")]
+    Twice(String),
+    /// No kind, or more than one, is the default of a family.
+    #[error("family '{family}' has {count} default kinds; it needs exactly one")]
+    Defaults {
+        /// The family.
+        family: String,
+        /// How many are.
+        count: usize,
+    },
+}
+
+impl RuntimeManifest {
+    /// Reads upstream's format and checks it.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn parse(text: &str) -> Result<RuntimeManifest, ManifestError> {
+        let manifest: RuntimeManifest = serde_json::from_str(text)?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// Checks that every kind is unique, stands under its family, and every family has one default.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check(&self) -> Result<(), ManifestError> {
+        let mut seen = std::collections::BTreeSet::new();
+        for (family, kinds) in &self.runtimes {
+            for kind in kinds {
+                if kind.kind.split(':').next() != Some(family) {
+                    return Err(ManifestError::Family {
+                        kind: kind.kind.to_string(),
+                        family: family.clone(),
+                    });
+                }
+                if !seen.insert(&kind.kind) {
+                    return Err(ManifestError::Twice(kind.kind.to_string()));
+                }
+            }
+            let count = kinds.iter().filter(|kind| kind.default).count();
+            if count != 1 {
+                return Err(ManifestError::Defaults { family: family.clone(), count });
+            }
+        }
+        Ok(())
+    }
+
+    /// The kind of that name, or the default of the family for `FAMILY:default` (ACT-09).
+    #[must_use]
+    pub fn resolve(&self, kind: &str) -> Option<&RuntimeKind> {
+        match kind.strip_suffix(":default") {
+            Some(family) => self.runtimes.get(family)?.iter().find(|kind| kind.default),
+            None => self.all().find(|known| &*known.kind == kind),
+        }
+    }
+
+    /// Every kind, by family.
+    pub fn all(&self) -> impl Iterator<Item = &RuntimeKind> {
+        self.runtimes.values().flatten()
+    }
+
+    /// The names of all kinds, by family.
+    pub fn kinds(&self) -> impl Iterator<Item = &str> {
+        self.all().map(|kind| &*kind.kind)
+    }
+
+    /// Two families with one kind each, for tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn for_tests() -> RuntimeManifest {
+        let kind = |name: &str| RuntimeKind {
+            kind: Arc::from(name),
+            default: true,
+            deprecated: false,
+            require_main: false,
+            image: ImageName::default(),
+            attached: None,
+            stem_cells: Vec::new(),
+            sentinelled_logs: None,
+        };
+        let runtimes = [("nodejs", "nodejs:20"), ("python", "python:3.11")];
+        let runtimes = runtimes.map(|(family, name)| (family.to_owned(), vec![kind(name)]));
+        RuntimeManifest { runtimes: runtimes.into(), blackboxes: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn upstreams_format_is_read() {
+        let text = r#"{"runtimes":{"nodejs":[{"kind":"nodejs:20","default":true,
+            "image":{"prefix":"openwhisk","name":"action-nodejs-v20","tag":"nightly"},"deprecated":false,
+            "attached":{"attachmentName":"codefile","attachmentType":"text/plain"},
+            "stemCells":[{"initialCount":2,"memory":"256 MB","reactive":{"minCount":1,"maxCount":4,
+            "ttl":"2 minutes","threshold":1,"increment":1}}]}]},
+            "blackboxes":[{"prefix":"openwhisk","name":"dockerskeleton","tag":"nightly"}]}"#;
+        let manifest = RuntimeManifest::parse(text).unwrap();
+        let kind = manifest.resolve("nodejs:default").unwrap();
+        assert_eq!(&*kind.kind, "nodejs:20");
+        assert_eq!(kind.image.full(), "openwhisk/action-nodejs-v20:nightly");
+        assert_eq!(kind.stem_cells[0].initial_count, 2);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let text = |kinds: &str| RuntimeManifest::parse(kinds).unwrap_err().to_string();
+        let other = text(r#"{"runtimes":{"nodejs":[{"kind":"python:3","default":true}]}}"#);
+        assert_eq!(other, "kind 'python:3' is listed under family 'nodejs'");
+        let none = text(r#"{"runtimes":{"nodejs":[{"kind":"nodejs:20"}]}}"#);
+        assert_eq!(none, "family 'nodejs' has 0 default kinds; it needs exactly one");
+    }
+}
