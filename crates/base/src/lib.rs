@@ -2,6 +2,7 @@
 //!
 //! This crate must not name a domain type.
 
+pub mod alarm;
 pub mod clock;
 pub mod ids;
 pub mod shutdown;
