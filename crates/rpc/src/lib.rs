@@ -6,8 +6,10 @@
 //!
 //! This crate must not hold state.
 
+mod directory;
 mod message;
 
+pub use directory::{Directory, LocalDirectory};
 pub use message::{
     Ack, ActivationMessage, Attempt, CreateOrder, CreationFailure, Epoch, ExecutableAction, NackReason,
     Order, Outcome, Refusal, Report, ReportKind,

@@ -4,7 +4,7 @@ use std::time::Duration;
 use types::json::Raw;
 use types::{
     ActionLimits, Activation, ActivationId, ContainerId, ControllerId, CreationId, EntityPath,
-    FullyQualifiedName, Identity, QueueKey, Revision, SemVer, TransactionId,
+    FullyQualifiedName, Identity, QueueKey, Revision, SchedulerId, SemVer, TransactionId,
 };
 
 /// One activation on its way to a container.
@@ -108,6 +108,8 @@ pub enum Order {
 pub struct CreateOrder {
     /// Its number.
     pub creation: CreationId,
+    /// Who gave it, and hears of the container.
+    pub scheduler: SchedulerId,
     /// The owner of the queue.
     pub epoch: Epoch,
     /// For which queue.
