@@ -1,0 +1,83 @@
+//! What a container is told about the code and about one run of it.
+
+use container::{InitRequest, RunRequest};
+use rpc::ActivationMessage;
+use store::{ArtifactStore, StoreError};
+use types::{Action, json};
+
+/// Why there is no code to initialise a container with.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CodeError {
+    /// The action, or this revision of it, is no more (CLS-15).
+    #[error("the action was deleted or replaced")]
+    Missing,
+    /// The document cannot be understood (CLS-16).
+    #[error("the action document cannot be read")]
+    Unreadable(#[source] serde_json::Error),
+    /// The store failed (CLS-16).
+    #[error("the action cannot be fetched")]
+    Store(#[from] StoreError),
+}
+
+/// Fetches the code of the action's revision (RUN-02) and makes the environment of its container (RUN-04, RUN-10).
+pub(crate) async fn init_request(
+    store: &dyn ArtifactStore,
+    message: &ActivationMessage,
+    deadline: u64,
+) -> Result<InitRequest, CodeError> {
+    let action = &message.action;
+    let id = action.name.to_string();
+    let document = store.get(&id).await?.filter(|found| found.revision == action.revision);
+    let document = document.ok_or(CodeError::Missing)?;
+    let code = store.attachment(&id, action.revision).await?;
+    let document: Action = serde_json::from_slice(&document.body).map_err(CodeError::Unreadable)?;
+    let exec = document.exec.code().ok_or(CodeError::Missing)?;
+    let main = exec.main.as_deref().unwrap_or("main").to_owned();
+    let environment = environment(message, deadline);
+    Ok(InitRequest { name: action.name.name.as_str().to_owned(), main, binary: exec.binary, code, environment })
+}
+
+/// The variables of a container: `__OW_*` and the init parameters, as texts.
+fn environment(message: &ActivationMessage, deadline: u64) -> Vec<(String, String)> {
+    let mut variables: Vec<(String, String)> = Vec::new();
+    if let Some(parameters) = &message.environment {
+        // The controller made this object; were it none, there would be no parameters to hand on.
+        for (key, value) in json::members(parameters.get()).unwrap_or_default() {
+            variables.push((key.into_owned(), text(value.get())));
+        }
+    }
+    for (name, value) in context(message, deadline) {
+        variables.push((format!("__OW_{}", name.to_uppercase()), value));
+    }
+    variables
+}
+
+/// A value as the text of a variable: texts as they are, `null` as nothing, the rest as JSON (RUN-04).
+fn text(value: &str) -> String {
+    match serde_json::from_str::<Option<String>>(value) {
+        Ok(text) => text.unwrap_or_default(),
+        Err(_) => value.to_owned(),
+    }
+}
+
+/// The request for one run (RUN-06).
+pub(crate) fn run_request(message: &ActivationMessage, deadline: u64) -> RunRequest {
+    RunRequest { value: message.payload.clone(), context: context(message, deadline) }
+}
+
+/// What the code may know of its activation (RUN-06, RUN-08, RUN-21). `deadline` is in milliseconds since 1970.
+fn context(message: &ActivationMessage, deadline: u64) -> Vec<(&'static str, String)> {
+    let action = &message.action;
+    let mut context = vec![
+        ("namespace", message.caller.namespace.name.as_str().to_owned()),
+        ("action_name", format!("/{}", action.name)),
+        ("action_version", action.version.to_string()),
+        ("activation_id", message.activation_id.to_string()),
+        ("transaction_id", message.transaction_id.as_str().to_owned()),
+        ("deadline", deadline.to_string()),
+    ];
+    if action.provide_api_key {
+        context.push(("api_key", message.caller.authkey.to_string()));
+    }
+    context
+}
