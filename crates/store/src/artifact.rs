@@ -106,3 +106,10 @@ pub trait ArtifactStore: Send + Sync + fmt::Debug {
         limit: usize,
     ) -> Result<Vec<Document>, StoreError>;
 }
+
+/// The paths in whose lists a document stands: `ns/pkg/name` in those of `ns` and of `ns/pkg`, `ns/name` in that of
+/// `ns` (LIST-07). Subjects and limits stand in none; operators find them by [`ArtifactStore::scan`].
+pub fn list_paths(document: &Document) -> impl Iterator<Item = &str> {
+    let listed = !matches!(document.kind, DocumentKind::Subject | DocumentKind::Limits);
+    document.id.match_indices('/').filter(move |_| listed).map(|(at, _)| &document.id[..at])
+}

@@ -8,7 +8,8 @@
 mod activation;
 mod artifact;
 mod error;
+pub mod memory;
 
 pub use activation::{ActivationQuery, ActivationStore, Intent, Ticket, Unfinished};
-pub use artifact::{ArtifactStore, Attachment, Document, DocumentKind, EntityQuery};
+pub use artifact::{ArtifactStore, Attachment, Document, DocumentKind, EntityQuery, list_paths};
 pub use error::{PutError, StoreError};

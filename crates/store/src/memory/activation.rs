@@ -1,0 +1,236 @@
+use crate::{ActivationQuery, ActivationStore, Intent, StoreError, Ticket, Unfinished};
+use async_trait::async_trait;
+use base::clock::Clock;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use types::{Activation, ActivationId};
+
+/// How many records are kept. What is beyond a limit goes, those that started first before the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordLimits {
+    /// How many.
+    pub records: usize,
+    /// How many bytes their texts have together.
+    pub bytes: u64,
+    /// How long after its start a record is kept.
+    pub age: Duration,
+}
+
+impl Default for RecordLimits {
+    /// 100,000 records, 256 MiB, seven days.
+    fn default() -> RecordLimits {
+        RecordLimits { records: 100_000, bytes: 256 << 20, age: Duration::from_secs(7 * 24 * 60 * 60) }
+    }
+}
+
+/// Records of activations in memory. It keeps no intents: no other process could ask for them.
+pub struct MemoryActivationStore {
+    clock: Arc<dyn Clock>,
+    limits: RecordLimits,
+    tickets: AtomicU64,
+    records: Mutex<Records>,
+}
+
+/// The place of a record in a list: newest start first, then by id.
+type Place = (Reverse<u64>, ActivationId);
+
+struct Record {
+    namespace: String,
+    path: String,
+    start: u64,
+    text: Bytes,
+    summary: Bytes,
+}
+
+impl Record {
+    fn bytes(&self) -> u64 {
+        (self.text.len() + self.summary.len()) as u64
+    }
+}
+
+#[derive(Default)]
+struct Records {
+    bytes: u64,
+    by_id: HashMap<ActivationId, Record>,
+    by_start: BTreeSet<Place>,
+    by_namespace: HashMap<String, Lists>,
+}
+
+/// The lists of one namespace.
+#[derive(Default)]
+struct Lists {
+    all: BTreeSet<Place>,
+    by_path: HashMap<String, BTreeSet<Place>>,
+}
+
+impl MemoryActivationStore {
+    /// An empty store that keeps as much as `limits` say.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, limits: RecordLimits) -> MemoryActivationStore {
+        let (tickets, records) = (AtomicU64::new(0), Mutex::new(Records::default()));
+        MemoryActivationStore { clock, limits, tickets, records }
+    }
+
+    fn ticket(&self) -> Ticket {
+        Ticket(self.tickets.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// What `read` finds, records that are too old left out.
+    fn read<T>(&self, read: impl FnOnce(&Records) -> T) -> T {
+        let mut records = self.records.lock();
+        records.evict(&self.limits, self.oldest());
+        read(&records)
+    }
+
+    /// The start that a record must at least have, in milliseconds since 1970.
+    fn oldest(&self) -> u64 {
+        let age = u64::try_from(self.limits.age.as_millis()).unwrap_or(u64::MAX);
+        self.clock.unix_millis().saturating_sub(age)
+    }
+}
+
+impl fmt::Debug for MemoryActivationStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let records = self.records.lock().by_id.len();
+        f.debug_struct("MemoryActivationStore").field("records", &records).finish()
+    }
+}
+
+#[async_trait]
+impl ActivationStore for MemoryActivationStore {
+    fn accept(&self, _intent: Intent) -> Result<Ticket, StoreError> {
+        Ok(self.ticket())
+    }
+
+    fn started(&self, _id: ActivationId) -> Result<Ticket, StoreError> {
+        Ok(self.ticket())
+    }
+
+    fn store(&self, record: Arc<Activation>) -> Result<Ticket, StoreError> {
+        let failed = |error| StoreError::new(format!("encode record {}", record.activation_id), error);
+        let kept = Record {
+            namespace: record.namespace.root().to_owned(),
+            path: record.path_in_namespace(),
+            start: record.start,
+            text: serde_json::to_vec(&*record).map_err(failed)?.into(),
+            summary: serde_json::to_vec(&record.summary()).map_err(failed)?.into(),
+        };
+        let oldest = self.oldest();
+        let mut records = self.records.lock();
+        records.insert(record.activation_id, kept);
+        records.evict(&self.limits, oldest);
+        Ok(self.ticket())
+    }
+
+    async fn durable(&self, _ticket: Ticket) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn unfinished(&self) -> Vec<Unfinished> {
+        Vec::new()
+    }
+
+    async fn get(&self, namespace: &str, id: ActivationId) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.read(|records| {
+            let record = records.by_id.get(&id).filter(|record| record.namespace == namespace);
+            record.map(|record| record.text.clone())
+        }))
+    }
+
+    async fn list(&self, query: &ActivationQuery) -> Result<Vec<Bytes>, StoreError> {
+        Ok(self.read(|records| records.page(query, |record| record.text.clone())))
+    }
+
+    async fn summaries(&self, query: &ActivationQuery) -> Result<Vec<Bytes>, StoreError> {
+        Ok(self.read(|records| records.page(query, |record| record.summary.clone())))
+    }
+
+    async fn count(&self, query: &ActivationQuery) -> Result<u64, StoreError> {
+        Ok(self.read(|records| match (records.places(query), query.since, query.upto) {
+            (None, ..) => 0,
+            (Some(places), None, None) => places.len() as u64,
+            (Some(places), ..) => between(places, query).count() as u64,
+        }))
+    }
+
+    async fn flush(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+impl Records {
+    fn insert(&mut self, id: ActivationId, record: Record) {
+        if self.by_id.contains_key(&id) {
+            return;
+        }
+        let place = (Reverse(record.start), id);
+        if !self.by_namespace.contains_key(&record.namespace) {
+            self.by_namespace.insert(record.namespace.clone(), Lists::default());
+        }
+        if let Some(lists) = self.by_namespace.get_mut(&record.namespace) {
+            lists.all.insert(place);
+            lists.by_path.entry(record.path.clone()).or_default().insert(place);
+        }
+        self.by_start.insert(place);
+        self.bytes += record.bytes();
+        self.by_id.insert(id, record);
+    }
+
+    /// Lets records go until the limits are kept.
+    fn evict(&mut self, limits: &RecordLimits, oldest: u64) {
+        while let Some(&(Reverse(start), id)) = self.by_start.last() {
+            if start >= oldest && self.by_id.len() <= limits.records && self.bytes <= limits.bytes {
+                return;
+            }
+            self.remove(id);
+        }
+    }
+
+    fn remove(&mut self, id: ActivationId) {
+        let Some(record) = self.by_id.remove(&id) else { return };
+        let place = (Reverse(record.start), id);
+        self.bytes -= record.bytes();
+        self.by_start.remove(&place);
+        let Some(lists) = self.by_namespace.get_mut(&record.namespace) else { return };
+        lists.all.remove(&place);
+        if let Some(places) = lists.by_path.get_mut(&record.path) {
+            places.remove(&place);
+            if places.is_empty() {
+                lists.by_path.remove(&record.path);
+            }
+        }
+        if lists.all.is_empty() {
+            self.by_namespace.remove(&record.namespace);
+        }
+    }
+
+    /// The list that the query is about, before its bounds of time.
+    fn places(&self, query: &ActivationQuery) -> Option<&BTreeSet<Place>> {
+        let lists = self.by_namespace.get(&query.namespace)?;
+        match &query.name {
+            None => Some(&lists.all),
+            Some(path) => lists.by_path.get(path),
+        }
+    }
+
+    fn page(&self, query: &ActivationQuery, show: impl Fn(&Record) -> Bytes) -> Vec<Bytes> {
+        let Some(places) = self.places(query) else { return Vec::new() };
+        let ids = between(places, query).skip(query.skip).take(query.limit);
+        ids.filter_map(|(_, id)| self.by_id.get(id)).map(show).collect()
+    }
+}
+
+/// The places whose start is within the query's bounds.
+fn between<'a>(places: &'a BTreeSet<Place>, query: &ActivationQuery) -> impl Iterator<Item = &'a Place> {
+    let (since, upto) = (query.since.unwrap_or(0), query.upto.unwrap_or(u64::MAX));
+    let first = (Reverse(upto), ActivationId::from_bits(0));
+    let last = (Reverse(since), ActivationId::from_bits(u128::MAX));
+    // A range that ends before it begins is a fault to BTreeSet, and to clients just empty.
+    (since <= upto).then(|| places.range(first..=last)).into_iter().flatten()
+}
