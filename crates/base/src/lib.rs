@@ -4,6 +4,7 @@
 
 pub mod alarm;
 pub mod clock;
+pub mod config;
 pub mod ids;
 pub mod shutdown;
 pub mod task;
