@@ -5,6 +5,10 @@
 
 mod factory;
 
+pub mod classify;
+pub mod fake;
+pub mod logs;
+
 pub use factory::{
     Answer, Container, ContainerFactory, ContainerSpec, CreateError, InitRequest, LogLine, LogStream, Logs,
     Probe, RunRequest, Verdict,
