@@ -11,9 +11,9 @@ mod message;
 
 pub use directory::{Directory, LocalDirectory};
 pub use message::{
-    Ack, ActivationMessage, Attempt, CreateOrder, CreationFailure, Epoch, ExecutableAction, NackReason,
-    Order, Outcome, Refusal, Report, ReportKind,
+    Ack, ActivationMessage, CreateOrder, ExecutableAction, Order, Outcome, Refusal, Report, ReportKind,
 };
+pub use types::{Attempt, CreationFailure, Epoch, NackReason};
 
 use std::fmt;
 use std::sync::Arc;

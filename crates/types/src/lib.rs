@@ -8,6 +8,7 @@
 mod action;
 mod activation;
 mod annotations;
+mod delivery;
 mod exec;
 mod identity;
 mod ids;
@@ -23,6 +24,7 @@ mod size;
 pub use action::{Action, ActionPut, LimitsPut};
 pub use activation::{Activation, ActivationResponse, StatusCode};
 pub use annotations::{Annotation, Annotations};
+pub use delivery::{Attempt, CreationFailure, Epoch, NackReason};
 pub use exec::{CodeExec, Exec, ExecError, looks_like_base64};
 pub use identity::{AuthKey, Identity, NamespaceId, Privilege, Subject, UserLimits};
 pub use ids::{ActivationId, ActivationIdError, Revision, TransactionId};
