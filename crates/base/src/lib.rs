@@ -6,5 +6,7 @@ pub mod alarm;
 pub mod clock;
 pub mod config;
 pub mod ids;
+pub mod retry;
 pub mod shutdown;
 pub mod task;
+pub mod telemetry;
