@@ -1,6 +1,10 @@
 //! Every decision, as pure state machines.
 
+pub mod arbiter;
+pub mod creation;
 pub mod pending;
+pub mod placement;
 pub mod pool;
 pub mod proxy;
+pub mod queue;
 pub mod throttle;
