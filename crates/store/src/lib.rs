@@ -7,9 +7,14 @@
 
 mod activation;
 mod artifact;
+pub mod cache;
+pub mod entity;
 mod error;
+pub mod fault;
 pub mod memory;
+pub mod subject;
 
 pub use activation::{ActivationQuery, ActivationStore, Intent, Ticket, Unfinished};
 pub use artifact::{ArtifactStore, Attachment, Document, DocumentKind, EntityQuery, list_paths};
+pub use cache::Cached;
 pub use error::{PutError, StoreError};

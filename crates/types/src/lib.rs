@@ -17,6 +17,7 @@ pub mod json;
 mod limits;
 mod manifest;
 mod name;
+mod package;
 mod parameters;
 mod semver;
 mod size;
@@ -34,6 +35,7 @@ pub use instance::{
 pub use limits::{ActionLimits, LimitBounds, LimitError, SystemLimits};
 pub use manifest::{ImageName, ManifestError, RuntimeKind, RuntimeManifest, StemCell};
 pub use name::{EntityName, EntityPath, FullyQualifiedName, NameError};
+pub use package::{Binding, Package};
 pub use parameters::{Parameter, Parameters};
 pub use semver::{SemVer, SemVerError};
 pub use size::{ByteSize, ByteSizeError};

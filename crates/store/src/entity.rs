@@ -1,0 +1,173 @@
+//! How actions and packages are stored.
+//!
+//! An action's document has its JSON without the code; the code is the attachment, as the client sent it. So what is
+//! needed to invoke an action stays small however great its code is.
+
+use crate::{Attachment, Document, DocumentKind, StoreError};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use types::{Action, Exec, Package, Revision};
+
+/// The document of an action, without its code.
+///
+/// # Errors
+/// Never in practice: when it cannot be written as JSON.
+pub fn action_document(action: &Action) -> Result<Document, StoreError> {
+    let bare = Action { exec: action.exec.without_code(), ..action.clone() };
+    // LIST-06
+    let summary = json!({
+        "namespace": bare.namespace,
+        "name": bare.name,
+        "version": bare.version,
+        "publish": bare.publish,
+        "annotations": bare.annotations,
+        "updated": bare.updated,
+        "limits": bare.limits,
+        "exec": { "binary": bare.exec.is_binary() },
+    });
+    document(bare.fully_qualified_name().to_string(), DocumentKind::Action, &bare, &summary, bare.updated)
+}
+
+/// The code of an action. Where there is none, it is an empty one, so that it takes the place of an older code.
+#[must_use]
+pub fn action_attachment(exec: &Exec) -> Attachment {
+    exec.code().and_then(|code| code.code.clone()).unwrap_or_default()
+}
+
+/// The action in a document, without its code.
+///
+/// # Errors
+/// When the document cannot be read.
+pub fn read_action(document: &Document) -> Result<Action, StoreError> {
+    read(document)
+}
+
+/// The action with its code.
+#[must_use]
+pub fn with_code(mut action: Action, attachment: Option<Attachment>) -> Action {
+    match &mut action.exec {
+        Exec::Code(code) => code.code = Some(attachment.unwrap_or_default()),
+        // An image of the user's own may go without code (ACT-15); blank code counts as none.
+        Exec::Blackbox { code, .. } => code.code = attachment.filter(|code| !code.is_empty()),
+        Exec::Sequence { .. } => {}
+    }
+    action
+}
+
+/// The document of a package.
+///
+/// # Errors
+/// Never in practice: when it cannot be written as JSON.
+pub fn package_document(package: &Package) -> Result<Document, StoreError> {
+    let binding = match package.binding.0 {
+        None => serde_json::Value::Bool(false),
+        Some(_) => json!(package.binding),
+    };
+    // LIST-09
+    let summary = json!({
+        "namespace": package.namespace,
+        "name": package.name,
+        "version": package.version,
+        "publish": package.publish,
+        "annotations": package.annotations,
+        "updated": package.updated,
+        "binding": binding,
+    });
+    let id = package.fully_qualified_name().to_string();
+    document(id, DocumentKind::Package, package, &summary, package.updated)
+}
+
+/// The package in a document.
+///
+/// # Errors
+/// When the document cannot be read.
+pub fn read_package(document: &Document) -> Result<Package, StoreError> {
+    read(document)
+}
+
+fn document<T: Serialize>(
+    id: String,
+    kind: DocumentKind,
+    value: &T,
+    summary: &serde_json::Value,
+    updated: u64,
+) -> Result<Document, StoreError> {
+    let failed = |error| StoreError::new(format!("write {id}"), error);
+    let body = serde_json::to_vec(value).map_err(failed)?;
+    let summary = serde_json::to_vec(summary).map_err(failed)?;
+    Ok(Document {
+        id,
+        kind,
+        revision: Revision::default(),
+        updated,
+        body: Bytes::from(body),
+        summary: Bytes::from(summary),
+        lookup: Vec::new(),
+    })
+}
+
+fn read<T: for<'a> Deserialize<'a>>(document: &Document) -> Result<T, StoreError> {
+    serde_json::from_slice(&document.body)
+        .map_err(|error| StoreError::new(format!("read document {}", document.id), error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn action(exec: &str) -> Action {
+        let text = format!(
+            r#"{{"namespace":"ns/p","name":"a","exec":{exec},"parameters":[{{"key":"k","value":12345678901234567890123}}],
+            "limits":{{"timeout":60000,"memory":256,"logs":10,"concurrency":1}},"version":"0.0.2","publish":false,
+            "annotations":[{{"key":"exec","value":"nodejs:20"}}],"updated":5}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn an_action_is_read_as_it_was_written_and_its_code_is_apart() {
+        for exec in [
+            r#"{"kind":"nodejs:20","code":"function main() {}","binary":false,"main":"m"}"#,
+            r#"{"kind":"nodejs:20","code":"","binary":false}"#,
+            r#"{"kind":"blackbox","image":"me/fn","binary":false}"#,
+            r#"{"kind":"blackbox","image":"me/fn","code":"x y","binary":false}"#,
+            r#"{"kind":"sequence","components":["/ns/a"]}"#,
+        ] {
+            let action = action(exec);
+            let document = action_document(&action).unwrap();
+            assert_eq!(document.id, "ns/p/a");
+            assert!(!document.body.windows(6).any(|window| window == b"\"code\""), "{exec}");
+            let again = with_code(read_action(&document).unwrap(), Some(action_attachment(&action.exec)));
+            let text = |action: &Action| serde_json::to_string(action).unwrap();
+            assert_eq!(text(&again), text(&action));
+        }
+    }
+
+    #[test]
+    fn list_06_a_summary_has_neither_code_nor_parameters() {
+        let document =
+            action_document(&action(r#"{"kind":"nodejs:20","code":"QUJD","binary":true}"#)).unwrap();
+        let summary: serde_json::Value = serde_json::from_slice(&document.summary).unwrap();
+        assert_eq!(summary["exec"], json!({"binary": true}));
+        assert_eq!(summary["namespace"], "ns/p");
+        assert!(summary.get("parameters").is_none());
+    }
+
+    #[test]
+    fn list_09_a_package_summary_shows_its_binding() {
+        let package = |binding: &str| -> Package {
+            let text = format!(
+                r#"{{"namespace":"ns","name":"p","binding":{binding},"parameters":[],"version":"0.0.1","publish":true,"annotations":[],"updated":1}}"#
+            );
+            serde_json::from_str(&text).unwrap()
+        };
+        let shown = |binding: &str| -> serde_json::Value {
+            let document = package_document(&package(binding)).unwrap();
+            assert!(read_package(&document).is_ok());
+            serde_json::from_slice::<serde_json::Value>(&document.summary).unwrap()["binding"].clone()
+        };
+        assert_eq!(shown("{}"), json!(false));
+        assert_eq!(shown(r#"{"namespace":"o","name":"q"}"#), json!({"namespace":"o","name":"q"}));
+    }
+}
