@@ -5,6 +5,7 @@
 pub mod alarm;
 pub mod clock;
 pub mod config;
+pub mod driven;
 pub mod ids;
 pub mod retry;
 pub mod shutdown;

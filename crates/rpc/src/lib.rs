@@ -11,13 +11,14 @@ mod message;
 
 pub use directory::{Directory, LocalDirectory};
 pub use message::{
-    Ack, ActivationMessage, CreateOrder, ExecutableAction, Order, Outcome, Refusal, Report, ReportKind,
+    Ack, ActivationMessage, CreateOrder, ExecutableAction, InvokerCapacity, Order, Outcome, Refusal, Report,
+    ReportKind,
 };
 pub use types::{Attempt, CreationFailure, Epoch, NackReason};
 
 use std::fmt;
 use std::sync::Arc;
-use types::InvokerId;
+use types::{InvokerId, SchedulerId};
 
 /// What a scheduler takes.
 pub trait SchedulerLink: Send + Sync + fmt::Debug {
@@ -29,12 +30,15 @@ pub trait SchedulerLink: Send + Sync + fmt::Debug {
 
     /// From an invoker: what happened to a container or to an activation in it.
     fn report(&self, from: InvokerId, report: Report);
+
+    /// From an invoker: how it stands now; the first time, that it is there.
+    fn announce(&self, capacity: InvokerCapacity);
 }
 
 /// What an invoker takes.
 pub trait InvokerLink: Send + Sync + fmt::Debug {
     /// From a scheduler: a container to make or to drop, an activation to run.
-    fn order(&self, order: Order);
+    fn order(&self, from: SchedulerId, order: Order);
 }
 
 /// What a controller takes.

@@ -4,7 +4,7 @@ use std::time::Duration;
 use types::json::Raw;
 use types::{
     ActionLimits, Activation, ActivationId, Attempt, ContainerId, ControllerId, CreationFailure, CreationId,
-    EntityPath, Epoch, FullyQualifiedName, Identity, NackReason, QueueKey, Revision, SchedulerId, SemVer,
+    EntityPath, Epoch, FullyQualifiedName, Identity, InvokerId, NackReason, QueueKey, Revision, SemVer,
     TransactionId,
 };
 
@@ -80,10 +80,26 @@ pub enum Order {
         /// What.
         message: Arc<ActivationMessage>,
     },
+    /// Hand this activation back, unless it has started: `Nack` or `Started` answers.
+    Recall {
+        /// The queue.
+        queue: Arc<QueueKey>,
+        /// Where it is.
+        container: ContainerId,
+        /// Which.
+        activation: ActivationId,
+        /// The attempt.
+        attempt: Attempt,
+    },
     /// Provide a container: a paused one, a stem cell, or a new one.
     Create(CreateOrder),
     /// Drop this container once it is idle.
     Remove {
+        /// Which.
+        container: ContainerId,
+    },
+    /// Pause this container if it is idle: it is more than is needed.
+    Rest {
         /// Which.
         container: ContainerId,
     },
@@ -101,8 +117,6 @@ pub enum Order {
 pub struct CreateOrder {
     /// Its number.
     pub creation: CreationId,
-    /// Who gave it, and hears of the container.
-    pub scheduler: SchedulerId,
     /// The owner of the queue.
     pub epoch: Epoch,
     /// For which queue.
@@ -111,6 +125,10 @@ pub struct CreateOrder {
     pub action: Arc<ExecutableAction>,
     /// When the scheduler gives the order up, on its own clock.
     pub deadline: Instant,
+    /// How many paused containers of an action the namespace keeps past their time.
+    pub keep_count: u32,
+    /// For how long.
+    pub keep_timeout: Duration,
 }
 
 /// From an invoker to a scheduler.
@@ -183,6 +201,8 @@ pub enum ReportKind {
     Idle {
         /// The container.
         container: ContainerId,
+        /// The revision it serves.
+        revision: Revision,
         /// Whether it is kept, paused, and can be had again by a creation order.
         paused: bool,
     },
@@ -229,4 +249,19 @@ pub enum Outcome {
         /// The text of the record.
         error: String,
     },
+}
+
+/// How an invoker stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvokerCapacity {
+    /// Which.
+    pub invoker: InvokerId,
+    /// Whether it takes orders.
+    pub up: bool,
+    /// The memory that it has for containers, in MB.
+    pub memory: u64,
+    /// What of that no busy or starting container holds, in MB.
+    pub free: u64,
+    /// What it can do that others cannot.
+    pub tags: Vec<String>,
 }
