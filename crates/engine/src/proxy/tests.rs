@@ -1,0 +1,1 @@
+//! Traces of one container.
