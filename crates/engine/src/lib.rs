@@ -2,6 +2,7 @@
 
 pub mod arbiter;
 pub mod creation;
+pub mod kv;
 pub mod pending;
 pub mod placement;
 pub mod pool;
