@@ -8,6 +8,8 @@
 mod activation;
 mod artifact;
 pub mod cache;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod entity;
 mod error;
 pub mod fault;

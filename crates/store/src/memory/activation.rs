@@ -234,3 +234,66 @@ fn between<'a>(places: &'a BTreeSet<Place>, query: &ActivationQuery) -> impl Ite
     // A range that ends before it begins is a fault to BTreeSet, and to clients just empty.
     (since <= upto).then(|| places.range(first..=last)).into_iter().flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::clock::TestClock;
+
+    fn record(start: u64, number: u128) -> Arc<Activation> {
+        let id = ActivationId::from_bits(number);
+        let text = format!(
+            r#"{{"namespace":"ns","name":"a","version":"0.0.1","subject":"ns","activationId":"{id}",
+            "start":{start},"response":{{"status":"success","success":true}},"logs":[],"annotations":[],
+            "publish":false}}"#
+        );
+        Arc::new(serde_json::from_str(&text).unwrap())
+    }
+
+    async fn kept(store: &MemoryActivationStore) -> u64 {
+        let namespace = "ns".to_owned();
+        let query = ActivationQuery { namespace, name: None, since: None, upto: None, skip: 0, limit: 0 };
+        store.count(&query).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_oldest_records_go_when_there_are_too_many() {
+        let clock = TestClock::new();
+        let now = clock.unix_millis();
+        let limits = RecordLimits { records: 3, ..RecordLimits::default() };
+        let store = MemoryActivationStore::new(clock, limits);
+        for number in 0..5 {
+            store.store(record(now + 10 - number, u128::from(number))).unwrap();
+        }
+        assert_eq!(kept(&store).await, 3);
+        assert!(store.get("ns", ActivationId::from_bits(2)).await.unwrap().is_some());
+        assert!(store.get("ns", ActivationId::from_bits(3)).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn records_go_when_their_texts_are_too_long_together() {
+        let clock = TestClock::new();
+        let now = clock.unix_millis();
+        let limits = RecordLimits { bytes: 1000, ..RecordLimits::default() };
+        let store = MemoryActivationStore::new(clock, limits);
+        for number in 0..10 {
+            store.store(record(now + number, u128::from(number))).unwrap();
+        }
+        let kept = kept(&store).await;
+        assert!((1..5).contains(&kept), "{kept}");
+        assert!(store.records.lock().bytes <= 1000);
+    }
+
+    #[tokio::test]
+    async fn records_go_when_they_are_old_also_without_new_ones() {
+        let clock = TestClock::new();
+        let limits = RecordLimits { age: Duration::from_secs(60), ..RecordLimits::default() };
+        let store = MemoryActivationStore::new(clock.clone(), limits);
+        store.store(record(clock.unix_millis(), 1)).unwrap();
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(kept(&store).await, 1);
+        clock.advance(Duration::from_millis(1));
+        assert_eq!(kept(&store).await, 0);
+        assert!(store.records.lock().by_namespace.is_empty());
+    }
+}
