@@ -2,7 +2,7 @@
 
 use container::{InitRequest, RunRequest};
 use rpc::ActivationMessage;
-use store::{ArtifactStore, StoreError};
+use store::{ArtifactStore, Attachment, Document, StoreError};
 use types::{Action, json};
 
 /// Why there is no code to initialise a container with.
@@ -19,22 +19,40 @@ pub(crate) enum CodeError {
     Store(#[from] StoreError),
 }
 
-/// Fetches the code of the action's revision (RUN-02) and makes the environment of its container (RUN-04, RUN-10).
+/// Fetches the action's code (RUN-02) and makes the environment of its container (RUN-04, RUN-10).
+///
+/// An activation that was queued before its action was updated runs the newest code: no older one is kept.
 pub(crate) async fn init_request(
     store: &dyn ArtifactStore,
     message: &ActivationMessage,
     deadline: u64,
 ) -> Result<InitRequest, CodeError> {
-    let action = &message.action;
-    let id = action.name.to_string();
-    let document = store.get(&id).await?.filter(|found| found.revision == action.revision);
-    let document = document.ok_or(CodeError::Missing)?;
-    let code = store.attachment(&id, action.revision).await?;
-    let document: Action = serde_json::from_slice(&document.body).map_err(CodeError::Unreadable)?;
-    let exec = document.exec.code().ok_or(CodeError::Missing)?;
+    let id = message.action.name.to_string();
+    let (document, code) = newest(store, &id).await?;
+    let action: Action = serde_json::from_slice(&document.body).map_err(CodeError::Unreadable)?;
+    let exec = action.exec.code().ok_or(CodeError::Missing)?;
     let main = exec.main.as_deref().unwrap_or("main").to_owned();
     let environment = environment(message, deadline);
-    Ok(InitRequest { name: action.name.name.as_str().to_owned(), main, binary: exec.binary, code, environment })
+    Ok(InitRequest { name: action.name.as_str().to_owned(), main, binary: exec.binary, code, environment })
+}
+
+/// The document and the code that belongs to it.
+async fn newest(store: &dyn ArtifactStore, id: &str) -> Result<(Document, Option<Attachment>), CodeError> {
+    /// An update between the two reads makes them start again; one more in the same instant is not to be expected.
+    const TRIES: usize = 3;
+    let mut read = store.get(id).await?.ok_or(CodeError::Missing)?;
+    for _ in 0..TRIES {
+        let code = store.attachment(id, read.revision).await?;
+        if code.is_some() {
+            return Ok((read, code));
+        }
+        let again = store.get(id).await?.ok_or(CodeError::Missing)?;
+        if again.revision == read.revision {
+            return Ok((read, None));
+        }
+        read = again;
+    }
+    Err(CodeError::Missing)
 }
 
 /// The variables of a container: `__OW_*` and the init parameters, as texts.

@@ -1,1 +1,11 @@
-//! The pool, the proxies that pull, and the finishing of activations.
+//! The pool, the container tasks that pull, and the end of an activation: result, logs, record.
+//!
+//! `engine::pool` decides about memory and stem cells, `engine::proxy` about the life of each container. Every container
+//! has one task, which alone touches it. This crate must not know what kind of containers it drives.
+
+mod code;
+mod record;
+mod service;
+mod task;
+
+pub use service::{Config, Deps, Invoker};

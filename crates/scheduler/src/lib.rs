@@ -1,1 +1,13 @@
 //! Queues, their ownership and the orders for containers.
+//!
+//! The decisions are `engine`'s. This crate keeps one machine for each queue, one for each namespace and one for the
+//! orders, lets whoever has an event drive them, and carries out what they ask for. It must not know invokers or
+//! controllers but by their links, and no back end at all.
+
+mod message;
+mod namespace;
+mod orders;
+mod queue;
+mod service;
+
+pub use service::{Config, Deps, QueueView, Scheduler};

@@ -1,0 +1,276 @@
+use crate::task::{Mail, Task};
+use base::alarm::{Alarm, Armed};
+use base::clock::Clock;
+use base::driven::{Driven, Shell};
+use base::shutdown::ShutdownWatch;
+use base::task::{OnPanic, spawn};
+use container::ContainerFactory;
+use engine::pool::{self, Pool};
+use engine::proxy::{self, Assignment, Keep, Spec};
+use machine::Instant;
+use rpc::{CreateOrder, Directory, InvokerCapacity, InvokerLink, NackReason, Order, Report, ReportKind};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use store::{ActivationStore, ArtifactStore};
+use tokio::sync::{mpsc, watch};
+use types::{ByteSize, ContainerId, InvokerId, QueueKey, SchedulerId};
+
+/// How an invoker behaves.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Memory and stem cells.
+    pub pool: pool::Config,
+    /// The times of an idle container.
+    pub proxy: proxy::Config,
+    /// The greatest result of an activation.
+    pub payload: ByteSize,
+    /// How much of a greater one is shown (CLS-12).
+    pub truncation: ByteSize,
+}
+
+/// What an invoker needs.
+#[derive(Debug)]
+pub struct Deps {
+    /// Which one it is.
+    pub id: InvokerId,
+    /// The schedulers that it works for.
+    pub schedulers: Vec<SchedulerId>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The links to the other roles.
+    pub directory: Arc<dyn Directory>,
+    /// Where the code is.
+    pub artifacts: Arc<dyn ArtifactStore>,
+    /// Where the records go.
+    pub activations: Arc<dyn ActivationStore>,
+    /// What makes containers.
+    pub factory: Arc<dyn ContainerFactory>,
+}
+
+/// The containers of one invoker.
+pub struct Invoker {
+    pub(crate) config: Config,
+    pub(crate) deps: Deps,
+    pub(crate) alarm: Arc<Alarm<Wake>>,
+    pub(crate) pool: Driven<Pool>,
+    containers: papaya::HashMap<ContainerId, mpsc::Sender<Mail>>,
+    /// What the schedulers were told last about free memory.
+    announced: AtomicU64,
+    /// Names of containers begin with it, so that no two starts of an invoker use the same one.
+    pub(crate) generation: u64,
+    drained: watch::Sender<bool>,
+    this: Weak<Invoker>,
+}
+
+/// Whose deadline has come.
+#[derive(Debug)]
+pub(crate) enum Wake {
+    Container(ContainerId),
+    Pool,
+}
+
+impl Invoker {
+    /// An invoker that takes orders once it has been started.
+    #[must_use]
+    pub fn new(config: Config, deps: Deps, stop: ShutdownWatch) -> Arc<Invoker> {
+        let alarm = Alarm::new(deps.clock.clone());
+        let generation = deps.clock.unix_millis();
+        let invoker = Arc::new_cyclic(|this| Invoker {
+            pool: Driven::new(Pool::new(config.pool.clone())),
+            config,
+            deps,
+            alarm: alarm.clone(),
+            containers: papaya::HashMap::new(),
+            announced: AtomicU64::new(u64::MAX),
+            generation,
+            drained: watch::Sender::new(false),
+            this: this.clone(),
+        });
+        let this = invoker.this.clone();
+        let ring = move |wake| {
+            if let Some(invoker) = this.upgrade() {
+                invoker.ring(&wake);
+            }
+        };
+        spawn("invoker-alarm", OnPanic::Abort, alarm.run(stop, ring));
+        invoker
+    }
+
+    /// Removes what an earlier process left behind, tells the schedulers that it is there, and begins to make stem
+    /// cells.
+    pub async fn start(&self) {
+        self.deps.factory.sweep().await;
+        self.announce();
+        self.tell_pool(pool::Event::Open);
+    }
+
+    /// Takes no more orders and removes every container once it is idle; returns when none is left.
+    pub async fn drain(&self) {
+        self.tell_pool(pool::Event::Drain);
+        // The sender is this very invoker's, so the wait cannot fail.
+        let _ = self.drained.subscribe().wait_for(|drained| *drained).await;
+    }
+
+    /// How many containers there are, stem cells included.
+    #[must_use]
+    pub fn containers(&self) -> usize {
+        self.containers.len()
+    }
+
+    pub(crate) fn tell_pool(&self, event: pool::Event) {
+        self.pool.handle(self.deps.clock.now(), event, self);
+        self.announce();
+    }
+
+    /// Tells the schedulers how much memory is free, where that has changed.
+    fn announce(&self) {
+        let (free, up) = self.pool.look(|pool| (pool.free(), !pool.is_draining()));
+        let marked = free << 1 | u64::from(up);
+        if self.announced.swap(marked, Ordering::AcqRel) == marked {
+            return;
+        }
+        let (invoker, memory) = (self.deps.id, self.config.pool.memory);
+        for id in &self.deps.schedulers {
+            if let Some(scheduler) = self.deps.directory.scheduler(*id) {
+                scheduler.announce(InvokerCapacity { invoker, up, memory, free, tags: Vec::new() });
+            }
+        }
+    }
+
+    pub(crate) fn report(&self, to: SchedulerId, queue: Arc<QueueKey>, kind: ReportKind) {
+        match self.deps.directory.scheduler(to) {
+            Some(scheduler) => scheduler.report(self.deps.id, Report { queue, kind }),
+            None => tracing::warn!(scheduler = %to, "report for a scheduler that is not there"),
+        }
+    }
+
+    /// Puts something into the mailbox of a container; gives it back where there is none, or it is full.
+    fn mail(&self, container: ContainerId, mail: Mail) -> Result<(), (NackReason, Mail)> {
+        let containers = self.containers.pin();
+        let Some(mailbox) = containers.get(&container) else { return Err((NackReason::Unknown, mail)) };
+        mailbox.try_send(mail).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(mail) => (NackReason::NoCredit, mail),
+            mpsc::error::TrySendError::Closed(mail) => (NackReason::Unknown, mail),
+        })
+    }
+
+    /// Tells a container something that it may hear too late without harm: it is going then anyway.
+    fn tell(&self, container: ContainerId, event: proxy::Event) {
+        if let Err((NackReason::NoCredit, mail)) = self.mail(container, Mail::Event(event)) {
+            tracing::error!(%container, ?mail, "mailbox of a container is full");
+        }
+    }
+
+    pub(crate) fn forget(&self, container: ContainerId) {
+        self.containers.pin().remove(&container);
+    }
+
+    fn ring(&self, wake: &Wake) {
+        match wake {
+            Wake::Container(container) => {
+                // A container that is gone has no deadline.
+                let _ = self.mail(*container, Mail::Tick);
+            }
+            Wake::Pool => {
+                self.pool.tick(self.deps.clock.now(), self);
+                self.announce();
+            }
+        }
+    }
+
+    fn begin(&self, container: ContainerId, spec: Spec, assignment: Option<Assignment>) {
+        /// Beside the activations that it has credit for, a container hears of little at a time: an assignment, a
+        /// removal, a tick.
+        const MAILBOX: usize = 16;
+        let Some(this) = self.this.upgrade() else { return };
+        let slots = usize::try_from(spec.slots).unwrap_or(usize::MAX >> 8);
+        let (send, receive) = mpsc::channel(slots * 2 + MAILBOX);
+        self.containers.pin().insert(container, send);
+        spawn("container", OnPanic::Log, Task::new(this, container, spec, assignment).run(receive));
+    }
+
+    fn dispatch(&self, from: SchedulerId, container: ContainerId, mail: Mail) {
+        let Err((reason, mail)) = self.mail(container, mail) else { return };
+        if let Mail::Dispatch { attempt, message, .. } = mail {
+            let activation = message.activation_id;
+            let kind = ReportKind::Nack { container, activation, attempt, reason };
+            self.report(from, message.queue.clone(), kind);
+        }
+    }
+
+    fn assignment(&self, from: SchedulerId, order: CreateOrder) -> Assignment {
+        let action = &order.action;
+        Assignment {
+            creation: order.creation,
+            scheduler: from,
+            epoch: order.epoch,
+            queue: order.queue,
+            revision: action.revision,
+            spec: Spec {
+                kind: action.kind.clone(),
+                image: action.image.clone(),
+                memory: action.limits.memory,
+                slots: action.limits.concurrency.max(1),
+            },
+            keep: Keep { count: order.keep_count, timeout: order.keep_timeout },
+            received: self.deps.clock.now(),
+        }
+    }
+}
+
+impl InvokerLink for Invoker {
+    fn order(&self, from: SchedulerId, order: Order) {
+        match order {
+            Order::Dispatch { container, epoch, attempt, message } => {
+                self.dispatch(from, container, Mail::Dispatch { from, epoch, attempt, message });
+            }
+            Order::Recall { queue, container, activation, attempt } => {
+                let recall = Mail::Event(proxy::Event::Recall { activation, attempt });
+                if let Err((reason, _)) = self.mail(container, recall) {
+                    self.report(from, queue, ReportKind::Nack { container, activation, attempt, reason });
+                }
+            }
+            Order::Create(order) => self.tell_pool(pool::Event::Create(self.assignment(from, order))),
+            Order::Remove { container } => self.tell(container, proxy::Event::Remove),
+            Order::Rest { container } => self.tell(container, proxy::Event::Rest),
+            Order::RemoveOutdated { queue, up_to } => {
+                self.tell_pool(pool::Event::RemoveOutdated { queue, up_to });
+            }
+        }
+    }
+}
+
+impl Shell<Pool> for Invoker {
+    fn carry_out(&self, command: pool::Command) {
+        match command {
+            pool::Command::Start { container, spec, assignment } => self.begin(container, spec, assignment),
+            pool::Command::Assign { container, assignment } => {
+                self.tell(container, proxy::Event::Assign(assignment));
+            }
+            pool::Command::Remove { container } => self.tell(container, proxy::Event::Remove),
+            pool::Command::Evict { container } => self.tell(container, proxy::Event::Evict),
+            pool::Command::Keep { container, time } => self.tell(container, proxy::Event::Keep(time)),
+            pool::Command::Detach { container } => self.tell(container, proxy::Event::Detach),
+            pool::Command::Refuse { scheduler, queue, creation, failure } => {
+                self.report(scheduler, queue, ReportKind::CreationFailed { creation, failure });
+            }
+            pool::Command::Drained => {
+                self.drained.send_replace(true);
+            }
+        }
+    }
+
+    fn wake_at(&self, armed: &Armed, deadline: Option<Instant>) {
+        self.alarm.arm(armed, deadline, || Wake::Pool);
+    }
+}
+
+impl fmt::Debug for Invoker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Invoker")
+            .field("id", &self.deps.id)
+            .field("containers", &self.containers.len())
+            .finish()
+    }
+}

@@ -1,0 +1,432 @@
+use crate::code::{self, CodeError};
+use crate::record::{self, Run};
+use crate::service::{Invoker, Wake};
+use base::alarm::Armed;
+use container::classify::{self, AnswerLimits, Outcome as Ended};
+use container::{Container, ContainerSpec, CreateError, Logs, logs};
+use engine::proxy::{Assignment, Command, Event, Proxy, Report, Spec};
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use machine::Machine;
+use rpc::{Ack, ActivationMessage, Attempt, CreationFailure, Epoch, Outcome, ReportKind};
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use types::{ActivationId, ActivationResponse, ByteSize, ContainerId, SchedulerId, StatusCode};
+
+/// What a container's task hears from others.
+#[derive(Debug)]
+pub(crate) enum Mail {
+    /// Run this.
+    Dispatch { from: SchedulerId, epoch: Epoch, attempt: Attempt, message: Arc<ActivationMessage> },
+    /// From the pool or the scheduler.
+    Event(Event),
+    /// Its deadline has come.
+    Tick,
+}
+
+/// One container and the machine that decides its life.
+pub(crate) struct Task {
+    invoker: Arc<Invoker>,
+    id: ContainerId,
+    proxy: Proxy,
+    /// There is one between `Created` and `Destroyed`.
+    container: Option<Arc<dyn Container>>,
+    /// The activations that are here; never more than the container has credit for, and those that cross its leaving.
+    open: Vec<Open>,
+    /// The calls that are under way.
+    calls: FuturesUnordered<BoxFuture<'static, Done>>,
+    out: Vec<Command>,
+    armed: Armed,
+}
+
+/// An activation in this container.
+struct Open {
+    from: SchedulerId,
+    message: Arc<ActivationMessage>,
+    /// When `/init` began, or `/run` where there was none, in milliseconds since 1970.
+    began: u64,
+    init: Option<Duration>,
+    run: Duration,
+    ended: Option<Ended>,
+    logs: Vec<String>,
+}
+
+/// A call that has come to its end.
+enum Done {
+    Created(Result<Arc<dyn Container>, CreateError>),
+    Initialised {
+        activation: ActivationId,
+        ended: Option<Ended>,
+        took: Duration,
+    },
+    Ran {
+        activation: ActivationId,
+        ended: Ended,
+        took: Duration,
+    },
+    Logs {
+        activation: ActivationId,
+        logs: Logs,
+    },
+    Paused(io::Result<()>),
+    Resumed(io::Result<()>),
+    Destroyed,
+    /// The container's main process has ended.
+    Exited,
+}
+
+impl Task {
+    pub(crate) fn new(
+        invoker: Arc<Invoker>,
+        id: ContainerId,
+        spec: Spec,
+        assignment: Option<Assignment>,
+    ) -> Task {
+        let mut out = Vec::new();
+        let proxy = Proxy::new(invoker.config.proxy, spec, assignment, &mut out);
+        let (open, calls) = (Vec::new(), FuturesUnordered::new());
+        Task { invoker, id, proxy, container: None, open, calls, out, armed: Armed::new() }
+    }
+
+    /// Lives until nothing is left of the container.
+    pub(crate) async fn run(mut self, mut mailbox: mpsc::Receiver<Mail>) {
+        self.carry_out();
+        while !self.proxy.is_gone() {
+            tokio::select! {
+                biased;
+                Some(done) = self.calls.next(), if !self.calls.is_empty() => self.done(done),
+                Some(mail) = mailbox.recv() => self.hear(mail),
+            }
+            let deadline = self.proxy.next_deadline();
+            let (alarm, id) = (&self.invoker.alarm, self.id);
+            alarm.arm(&self.armed, deadline, || Wake::Container(id));
+        }
+        self.invoker.forget(self.id);
+        // What was sent before the mailbox went still wants an answer.
+        mailbox.close();
+        while let Ok(mail) = mailbox.try_recv() {
+            self.hear(mail);
+        }
+    }
+
+    fn hear(&mut self, mail: Mail) {
+        match mail {
+            Mail::Dispatch { from, epoch, attempt, message } => {
+                let activation = message.activation_id;
+                self.open.push(Open::new(from, message));
+                self.handle(Event::Dispatch { activation, attempt, epoch });
+            }
+            Mail::Event(event) => self.handle(event),
+            Mail::Tick => {
+                self.armed.rung();
+                let now = self.invoker.deps.clock.now();
+                self.proxy.tick(now, &mut self.out);
+                self.carry_out();
+            }
+        }
+    }
+
+    fn done(&mut self, done: Done) {
+        let event = match done {
+            Done::Created(Ok(container)) => {
+                let watched = container.clone();
+                self.container = Some(container);
+                self.call(async move {
+                    watched.ended().await;
+                    Done::Exited
+                });
+                Event::Created
+            }
+            Done::Created(Err(error)) => {
+                tracing::warn!(container = %self.id, error = &error as &dyn std::error::Error, "cannot make a container");
+                Event::CreateFailed(failure(&error))
+            }
+            Done::Initialised { activation, ended, took } => {
+                let status = ended.as_ref().map_or(StatusCode::Success, |ended| ended.response.status);
+                if let Some(open) = self.find(activation) {
+                    open.init = Some(took);
+                    open.ended = ended;
+                }
+                Event::Initialised { activation, status, took }
+            }
+            Done::Ran { activation, ended, took } => {
+                let status = ended.response.status;
+                if let Some(open) = self.find(activation) {
+                    open.run = took;
+                    open.ended = Some(ended);
+                }
+                Event::Ran { activation, status, took }
+            }
+            Done::Logs { activation, logs } => {
+                let now = self.invoker.deps.clock.unix_nanos();
+                if let Some(open) = self.find(activation) {
+                    open.logs = logs::render(logs, open.log_limit(), open.broke_down(), now);
+                }
+                Event::LogsTaken { activation }
+            }
+            Done::Paused(Ok(())) => Event::Paused,
+            Done::Paused(Err(error)) => self.failed("pause", &error, Event::PauseFailed),
+            Done::Resumed(Ok(())) => Event::Resumed,
+            Done::Resumed(Err(error)) => self.failed("resume", &error, Event::ResumeFailed),
+            Done::Destroyed => {
+                self.container = None;
+                Event::Destroyed
+            }
+            Done::Exited => Event::Ended,
+        };
+        self.handle(event);
+    }
+
+    fn failed(&self, verb: &'static str, error: &io::Error, event: Event) -> Event {
+        tracing::warn!(container = %self.id, %error, "cannot {verb} a container");
+        event
+    }
+
+    fn handle(&mut self, event: Event) {
+        let now = self.invoker.deps.clock.now();
+        self.proxy.handle(now, event, &mut self.out);
+        self.carry_out();
+    }
+
+    fn carry_out(&mut self) {
+        let mut commands = std::mem::take(&mut self.out);
+        for command in commands.drain(..) {
+            match command {
+                Command::Create(spec) => self.create(spec),
+                Command::Initialise { activation } => self.initialise(activation),
+                Command::Run { activation } => self.run_code(activation),
+                Command::TakeLogs { activation } => self.take_logs(activation),
+                Command::Finish { activation } => self.finish(activation),
+                Command::Pause => {
+                    self.on_container(|container| async move { Done::Paused(container.pause().await) });
+                }
+                Command::Resume => {
+                    self.on_container(|container| async move { Done::Resumed(container.resume().await) });
+                }
+                Command::Destroy => self.on_container(|container| async move {
+                    container.destroy().await;
+                    Done::Destroyed
+                }),
+                Command::Report(report) => self.report(report),
+                Command::Tell(note) => {
+                    self.invoker.tell_pool(engine::pool::Event::Note { container: self.id, note });
+                }
+            }
+        }
+        self.out = commands;
+    }
+
+    fn call(&self, call: impl Future<Output = Done> + Send + 'static) {
+        self.calls.push(Box::pin(call));
+    }
+
+    /// Calls the container; where there is none any more, there is nothing to wait for either.
+    fn on_container<F>(&self, call: impl FnOnce(Arc<dyn Container>) -> F)
+    where
+        F: Future<Output = Done> + Send + 'static,
+    {
+        match &self.container {
+            Some(container) => self.call(call(container.clone())),
+            None => self.call(async { Done::Destroyed }),
+        }
+    }
+
+    fn create(&self, spec: Spec) {
+        let factory = self.invoker.deps.factory.clone();
+        let spec = ContainerSpec {
+            name: format!("c{:x}-{}", self.invoker.generation, self.id.0),
+            kind: spec.kind,
+            image: spec.image,
+            memory: ByteSize::mb(spec.memory),
+            concurrency: spec.slots,
+        };
+        self.call(async move { Done::Created(factory.create(spec).await) });
+    }
+
+    fn initialise(&mut self, activation: ActivationId) {
+        let began = self.invoker.deps.clock.unix_millis();
+        let Some(open) = self.find(activation) else { return };
+        open.began = began;
+        let message = open.message.clone();
+        let invoker = self.invoker.clone();
+        self.on_container(|container| async move {
+            let started = invoker.deps.clock.now();
+            let limits = invoker.limits(&message);
+            let deadline = began + message.action.limits.timeout;
+            let ended = match code::init_request(&*invoker.deps.artifacts, &message, deadline).await {
+                Ok(request) => {
+                    let called = invoker.deps.clock.now();
+                    let answer = container.init(request, limits.timeout).await;
+                    classify::init(&answer, invoker.deps.clock.now() - called, &limits).err()
+                }
+                Err(error) => Some(no_code(&error)),
+            };
+            Done::Initialised { activation, ended, took: invoker.deps.clock.now() - started }
+        });
+    }
+
+    fn run_code(&mut self, activation: ActivationId) {
+        let now = self.invoker.deps.clock.unix_millis();
+        let Some(open) = self.find(activation) else { return };
+        if open.init.is_none() {
+            open.began = now;
+        }
+        let message = open.message.clone();
+        let invoker = self.invoker.clone();
+        let request = code::run_request(&message, now + message.action.limits.timeout);
+        self.on_container(|container| async move {
+            let started = invoker.deps.clock.now();
+            let limits = invoker.limits(&message);
+            let answer = container.run(request, limits.timeout).await;
+            let took = invoker.deps.clock.now() - started;
+            Done::Ran { activation, ended: classify::run(&answer, took, &limits), took }
+        });
+    }
+
+    fn take_logs(&mut self, activation: ActivationId) {
+        let Some(open) = self.find(activation) else { return };
+        let limit = open.log_limit();
+        self.on_container(
+            |container| async move { Done::Logs { activation, logs: container.logs(limit).await } },
+        );
+    }
+
+    /// Hands the record to the store and the result to the controller that waits.
+    fn finish(&mut self, activation: ActivationId) {
+        let Some(open) = self.take(activation) else { return };
+        let deps = &self.invoker.deps;
+        let lost = || Ended {
+            response: ActivationResponse::error(StatusCode::WhiskError, ABNORMAL_RUN),
+            timed_out: false,
+        };
+        let ended = open.ended.unwrap_or_else(lost);
+        let run = Run {
+            began: open.began,
+            init: open.init,
+            run: open.run,
+            timed_out: ended.timed_out,
+            response: ended.response,
+            logs: open.logs,
+        };
+        let record = Arc::new(record::record(&open.message, run));
+        if let Err(error) = deps.activations.store(record.clone()) {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(%activation, error, "cannot keep the record of an activation");
+        }
+        match deps.directory.controller(open.message.controller) {
+            Some(controller) => {
+                controller.ack(Ack { activation_id: activation, outcome: Outcome::Finished(record) });
+            }
+            None => tracing::warn!(%activation, "no controller waits for it"),
+        }
+    }
+
+    fn report(&mut self, report: Report) {
+        let container = self.id;
+        let kind = match report {
+            Report::Nack { activation, attempt, reason } => {
+                // It goes back by the way it came, whomever the container serves now.
+                if let Some(open) = self.take(activation) {
+                    let kind = ReportKind::Nack { container, activation, attempt, reason };
+                    self.invoker.report(open.from, open.message.queue.clone(), kind);
+                }
+                return;
+            }
+            Report::Started { activation, attempt } => {
+                self.note_start(activation);
+                ReportKind::Started { container, activation, attempt }
+            }
+            Report::Created { creation, revision, slots, took } => {
+                ReportKind::Created { creation, container, revision, slots, took }
+            }
+            Report::CreationFailed { creation, failure } => ReportKind::CreationFailed { creation, failure },
+            Report::Finished { activation, init, run, healthy } => {
+                ReportKind::Finished { container, activation, init, run, healthy }
+            }
+            Report::Idle { paused } => {
+                let Some(tenant) = self.proxy.tenant() else { return };
+                ReportKind::Idle { container, revision: tenant.revision, paused }
+            }
+            Report::Gone => ReportKind::Gone { container },
+        };
+        if let Some(tenant) = self.proxy.tenant() {
+            self.invoker.report(tenant.scheduler, tenant.queue.clone(), kind);
+        }
+    }
+
+    /// After a crash the store must know that it is not to be run again.
+    fn note_start(&mut self, activation: ActivationId) {
+        let journaled = self.find(activation).is_some_and(|open| open.message.journaled);
+        if journaled && let Err(error) = self.invoker.deps.activations.started(activation) {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(%activation, error, "cannot note the start of an activation");
+        }
+    }
+
+    fn find(&mut self, activation: ActivationId) -> Option<&mut Open> {
+        self.open.iter_mut().find(|open| open.message.activation_id == activation)
+    }
+
+    fn take(&mut self, activation: ActivationId) -> Option<Open> {
+        let at = self.open.iter().position(|open| open.message.activation_id == activation)?;
+        Some(self.open.swap_remove(at))
+    }
+}
+
+/// The text for a run whose end nobody knows (CLS-19).
+const ABNORMAL_RUN: &str = "The action did not produce a valid response and exited unexpectedly.";
+
+impl Open {
+    fn new(from: SchedulerId, message: Arc<ActivationMessage>) -> Open {
+        let (began, run) = (0, Duration::ZERO);
+        Open { from, message, began, init: None, run, ended: None, logs: Vec::new() }
+    }
+
+    fn log_limit(&self) -> ByteSize {
+        ByteSize::mb(self.message.action.limits.logs)
+    }
+
+    fn broke_down(&self) -> bool {
+        self.ended.as_ref().is_some_and(|ended| ended.response.status == StatusCode::DeveloperError)
+    }
+}
+
+impl Invoker {
+    fn limits(&self, message: &ActivationMessage) -> AnswerLimits {
+        let caller = &message.caller.limits;
+        AnswerLimits {
+            timeout: Duration::from_millis(message.action.limits.timeout),
+            payload: caller.max_payload_size.unwrap_or(self.config.payload),
+            truncation: caller.truncation_size.unwrap_or(self.config.truncation),
+        }
+    }
+}
+
+/// Why there is no container, as the scheduler hears it.
+fn failure(error: &CreateError) -> CreationFailure {
+    match error {
+        CreateError::Developer(text) => CreationFailure::Developer(text.clone()),
+        CreateError::Platform { source, .. } => CreationFailure::Platform(format!("{error}: {source}")),
+    }
+}
+
+/// What it means that the code could not be had (CLS-15, CLS-16).
+fn no_code(error: &CodeError) -> Ended {
+    let (status, text) = match error {
+        CodeError::Missing => {
+            (StatusCode::ApplicationError, "Action could not be found or may have been deleted.")
+        }
+        CodeError::Unreadable(_) => {
+            (StatusCode::WhiskError, "Action version is not compatible and cannot be invoked.")
+        }
+        CodeError::Store(_) => (StatusCode::WhiskError, "Action could not be fetched."),
+    };
+    if status == StatusCode::WhiskError {
+        tracing::error!(error = error as &dyn std::error::Error, "no code for a container");
+    }
+    Ended { response: ActivationResponse::error(status, text), timed_out: false }
+}

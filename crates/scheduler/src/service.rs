@@ -1,0 +1,277 @@
+use crate::message::Queued;
+use crate::namespace::Namespace;
+use crate::orders::Orders;
+use crate::queue::{self as slot, Slot};
+use base::alarm::Alarm;
+use base::clock::Clock;
+use base::driven::Driven;
+use base::shutdown::ShutdownWatch;
+use base::task::{OnPanic, spawn};
+use engine::queue::{Event, Queue, QueueConfig, RefusalReason};
+use engine::{creation, placement};
+use parking_lot::Mutex;
+use rpc::{
+    ActivationMessage, Directory, Epoch, InvokerCapacity, Order, Refusal, Report, ReportKind, SchedulerLink,
+};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
+use types::{ContainerRef, EntityName, InvokerId, QueueKey, SchedulerId};
+
+/// How a scheduler behaves.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How each queue behaves.
+    pub queue: QueueConfig,
+    /// How orders for containers behave.
+    pub creation: creation::CreationConfig,
+    /// How many containers a namespace may have that has no limit of its own; `None`: any number.
+    pub namespace_containers: Option<u32>,
+}
+
+/// What a scheduler needs.
+#[derive(Debug)]
+pub struct Deps {
+    /// Which one it is.
+    pub id: SchedulerId,
+    /// Which owner of its queues it is; greater than that of any scheduler before it.
+    pub epoch: Epoch,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The links to the other roles.
+    pub directory: Arc<dyn Directory>,
+}
+
+/// The queues of one scheduler.
+pub struct Scheduler {
+    pub(crate) id: SchedulerId,
+    pub(crate) epoch: Epoch,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) alarm: Arc<Alarm<Wake>>,
+    pub(crate) orders: Driven<Orders>,
+    config: Config,
+    slots: papaya::HashMap<Arc<QueueKey>, Arc<Slot>>,
+    namespaces: Mutex<BTreeMap<EntityName, Arc<Namespace>>>,
+    invokers: Mutex<BTreeMap<InvokerId, InvokerCapacity>>,
+    /// Each queue has a number of its own, so that its orders do too.
+    queues_made: AtomicU32,
+    this: Weak<Scheduler>,
+}
+
+/// Whose deadline has come.
+#[derive(Debug)]
+pub(crate) enum Wake {
+    Queue(Arc<QueueKey>),
+    Namespace(EntityName),
+    Orders,
+}
+
+/// How one queue stands, for operators.
+#[derive(Clone, Debug)]
+pub struct QueueView {
+    /// Which.
+    pub queue: Arc<QueueKey>,
+    /// Activations that wait for a container.
+    pub waiting: usize,
+    /// Containers that serve it.
+    pub containers: usize,
+}
+
+impl Scheduler {
+    /// A scheduler without queues. Its timers run until `stop` says that all is over.
+    #[must_use]
+    pub fn new(config: Config, deps: Deps, stop: ShutdownWatch) -> Arc<Scheduler> {
+        let alarm = Alarm::new(deps.clock.clone());
+        let scheduler = Arc::new_cyclic(|this| Scheduler {
+            id: deps.id,
+            epoch: deps.epoch,
+            clock: deps.clock,
+            directory: deps.directory,
+            alarm: alarm.clone(),
+            orders: Driven::new(Orders::new(config.creation.clone())),
+            config,
+            slots: papaya::HashMap::new(),
+            namespaces: Mutex::new(BTreeMap::new()),
+            invokers: Mutex::new(BTreeMap::new()),
+            queues_made: AtomicU32::new(0),
+            this: this.clone(),
+        });
+        let this = scheduler.this.clone();
+        let ring = move |wake| {
+            if let Some(scheduler) = this.upgrade() {
+                scheduler.ring(&wake);
+            }
+        };
+        spawn("scheduler-alarm", OnPanic::Abort, alarm.run(stop, ring));
+        scheduler
+    }
+
+    /// How every queue stands.
+    #[must_use]
+    pub fn queues(&self) -> Vec<QueueView> {
+        let slots = self.slots.pin();
+        let view = |slot: &Arc<Slot>| {
+            let (waiting, containers) = slot.look(|queue| (queue.waiting(), queue.containers()));
+            QueueView { queue: slot.key.clone(), waiting, containers }
+        };
+        slots.values().map(view).collect()
+    }
+
+    /// Takes nothing new from now on; what is queued is still served.
+    pub fn drain(&self) {
+        let keys: Vec<_> = self.slots.pin().keys().cloned().collect();
+        for key in keys {
+            self.tell(&key, Event::Drain);
+        }
+    }
+
+    pub(crate) fn slot(&self, key: &QueueKey) -> Option<Arc<Slot>> {
+        self.slots.pin().get(key).cloned()
+    }
+
+    /// Tells a queue; one that has retired needs to hear nothing.
+    pub(crate) fn tell(&self, key: &QueueKey, event: Event<Queued>) {
+        if let Some(slot) = self.slot(key) {
+            slot.handle(self.clock.now(), event);
+        }
+    }
+
+    pub(crate) fn order(&self, invoker: InvokerId, order: Order) {
+        match self.directory.invoker(invoker) {
+            Some(link) => link.order(self.id, order),
+            None => tracing::warn!(%invoker, "order for an invoker that is not there"),
+        }
+    }
+
+    pub(crate) fn order_all(&self, order: &Order) {
+        let invokers: Vec<InvokerId> = self.invokers.lock().keys().copied().collect();
+        for invoker in invokers {
+            self.order(invoker, order.clone());
+        }
+    }
+
+    /// Takes a queue that has retired off the list, unless a new one has its place already.
+    pub(crate) fn forget(&self, slot: &Slot) {
+        let slots = self.slots.pin();
+        let same = |_: &Arc<QueueKey>, there: &Arc<Slot>| std::ptr::eq(Arc::as_ptr(there), slot);
+        // An error means that another queue stands there, which is to stay.
+        let _ = slots.remove_if(&*slot.key, same);
+    }
+
+    fn ring(&self, wake: &Wake) {
+        let now = self.clock.now();
+        match wake {
+            Wake::Queue(key) => {
+                if let Some(slot) = self.slot(key) {
+                    slot.tick(now);
+                }
+            }
+            Wake::Namespace(name) => {
+                let namespace = self.namespaces.lock().get(name).cloned();
+                if let Some(namespace) = namespace {
+                    namespace.tick(now);
+                }
+            }
+            Wake::Orders => self.orders.tick(now, self),
+        }
+    }
+
+    fn slot_or_new(&self, message: &ActivationMessage) -> Arc<Slot> {
+        if let Some(slot) = self.slot(&message.queue) {
+            return slot;
+        }
+        let limit = self.limit_of(message);
+        let namespace = {
+            let name = &message.queue.namespace;
+            let mut namespaces = self.namespaces.lock();
+            let made = || Arc::new(Namespace::new(name.clone(), limit, self.this.clone()));
+            namespaces.entry(name.clone()).or_insert_with(made).clone()
+        };
+        let make = || {
+            let number = self.queues_made.fetch_add(1, Ordering::Relaxed);
+            let queue = Queue::new(self.config.queue.clone(), number);
+            let (key, caller) = (message.queue.clone(), message.caller.clone());
+            Arc::new(Slot::new(key, caller, namespace.clone(), queue, self.this.clone()))
+        };
+        self.slots.pin().get_or_insert_with(message.queue.clone(), make).clone()
+    }
+
+    fn limit_of(&self, message: &ActivationMessage) -> Option<u32> {
+        message.caller.limits.concurrent_invocations.or(self.config.namespace_containers)
+    }
+}
+
+impl SchedulerLink for Scheduler {
+    fn submit(&self, message: Arc<ActivationMessage>) -> Result<(), Refusal> {
+        /// A queue that retires between look-up and submission is replaced; that this happens more often in a row
+        /// means that something else is wrong.
+        const TRIES: usize = 3;
+        let now = self.clock.now();
+        for _ in 0..TRIES {
+            let slot = self.slot_or_new(&message);
+            slot.namespace.see_limit(now, self.limit_of(&message));
+            match slot.submit(now, message.clone()) {
+                Ok(()) => return Ok(()),
+                Err(refused) if refused.reason == RefusalReason::Retired => self.forget(&slot),
+                Err(refused) => return Err(slot::refusal(refused.reason)),
+            }
+        }
+        Err(Refusal::ShuttingDown)
+    }
+
+    fn report(&self, from: InvokerId, report: Report) {
+        let now = self.clock.now();
+        let at = |container| ContainerRef { invoker: from, container };
+        let queue = report.queue;
+        let event = match report.kind {
+            ReportKind::Created { creation, container, revision, slots, took } => {
+                let container = at(container);
+                let event = creation::Event::Created { creation, queue, container, revision, slots, took };
+                return self.orders.handle(now, event, self);
+            }
+            ReportKind::CreationFailed { creation, failure } => {
+                let event = creation::Event::Failed { creation, invoker: from, failure };
+                return self.orders.handle(now, event, self);
+            }
+            ReportKind::Started { container, activation, attempt } => {
+                Event::Started { container: at(container), activation, attempt }
+            }
+            ReportKind::Finished { container, activation, init, run, healthy } => {
+                Event::Finished { container: at(container), activation, init, run, healthy }
+            }
+            ReportKind::Nack { container, activation, attempt, reason } => {
+                Event::Nack { container: at(container), activation, attempt, reason }
+            }
+            ReportKind::Idle { container, revision, paused } => {
+                let container = at(container);
+                if paused {
+                    let queue = queue.clone();
+                    let event = creation::Event::Paused { queue, revision, container };
+                    self.orders.handle(now, event, self);
+                }
+                Event::Idle { container, paused }
+            }
+            ReportKind::Gone { container } => {
+                let container = at(container);
+                self.orders.handle(now, creation::Event::Gone { container }, self);
+                Event::Gone { container }
+            }
+        };
+        self.tell(&queue, event);
+    }
+
+    fn announce(&self, capacity: InvokerCapacity) {
+        let InvokerCapacity { invoker: id, up, memory, free, tags } = capacity.clone();
+        self.invokers.lock().insert(id, capacity);
+        let state = placement::InvokerState { id, up, memory, free, tags, dedicated: Vec::new() };
+        self.orders.handle(self.clock.now(), creation::Event::Invoker(state), self);
+    }
+}
+
+impl fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scheduler").field("id", &self.id).field("queues", &self.slots.len()).finish()
+    }
+}
