@@ -115,7 +115,7 @@ pub enum Note {
     Expired,
     /// It cannot serve this order after all; another container is to be found for it.
     Returned(Assignment),
-    /// It takes nothing more and will be gone.
+    /// Nothing runs in it and nothing will: it is on its way out, and its memory will be free soon.
     Leaving,
     /// Nothing is left of it: its memory is free.
     Gone,

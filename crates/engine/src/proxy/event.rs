@@ -35,6 +35,17 @@ pub enum Event {
         epoch: Epoch,
     },
 
+    /// Hand this activation back if it has not begun; say again that it has, otherwise. Answered by `Nack` or `Started`,
+    /// or not at all where `Finished` has been reported already.
+    Recall {
+        /// Which activation.
+        activation: ActivationId,
+        /// The attempt.
+        attempt: Attempt,
+    },
+    /// The container is more than is needed now: pause it if it is idle, without waiting for the idle time.
+    Rest,
+
     // From the container.
     /// It has been made and waits for code.
     Created,

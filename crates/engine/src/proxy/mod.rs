@@ -139,7 +139,6 @@ impl Proxy {
             }
             State::Serving(serving) => {
                 if serving.closing() < Some(Closing::Removed) && !serving.is_idle() {
-                    out.push(Command::Tell(Note::Leaving));
                     out.push(Command::Report(Report::Idle { paused: false }));
                 }
                 serving.close(Closing::Removed, out);
@@ -172,7 +171,7 @@ impl Proxy {
 
     fn detach(&mut self, out: &mut Vec<Command>) {
         match &mut self.state {
-            State::Serving(serving) => serving.close(Closing::Detached, out),
+            State::Serving(serving) => serving.close(Closing::Parked, out),
             State::Creating { assignment, leaving } if assignment.is_some() => {
                 // Nobody else can want it before it is there: it becomes what it would be without an order.
                 *assignment = None;
@@ -185,6 +184,14 @@ impl Proxy {
             }
             State::Resuming { after: after @ After::Serve(_) } => *after = After::Rest,
             _ => {}
+        }
+    }
+
+    fn rest(&mut self, out: &mut Vec<Command>) {
+        if let State::Serving(serving) = &mut self.state
+            && serving.is_idle()
+        {
+            serving.close(Closing::Parked, out);
         }
     }
 
@@ -311,6 +318,11 @@ impl Machine for Proxy {
             Event::Evict => self.evict(out),
             Event::Keep(time) => self.keep(now, time),
             Event::Detach => self.detach(out),
+            Event::Rest => self.rest(out),
+            Event::Recall { activation, attempt } => match &mut self.state {
+                State::Serving(serving) => serving.recall(activation, attempt, out),
+                _ => out.push(nack(activation, attempt, NackReason::Unknown)),
+            },
             Event::Created => self.created(now, out),
             Event::CreateFailed(failure) => self.create_failed(failure, out),
             Event::Initialised { activation, status, took } => match &mut self.state {

@@ -35,6 +35,7 @@ enum Code {
 #[derive(Clone, Copy, Debug)]
 struct Run {
     activation: ActivationId,
+    attempt: Attempt,
     phase: Phase,
 }
 
@@ -48,8 +49,8 @@ enum Phase {
 /// Why a container takes nothing more, from the mildest to the most serious; a more serious one replaces a milder one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Closing {
-    /// Its scheduler was lost.
-    Detached,
+    /// Its scheduler is lost, or has no use for it: it is paused.
+    Parked,
     /// Somebody ordered it.
     Removed,
     /// It failed.
@@ -112,6 +113,19 @@ impl Serving {
         }
         self.waiting.push_back((activation, attempt));
         self.start_waiting(out);
+    }
+
+    /// Hands an activation back if it has not begun.
+    pub(super) fn recall(&mut self, activation: ActivationId, attempt: Attempt, out: &mut Vec<Command>) {
+        match self.runs.iter().find(|run| (run.activation, run.attempt) == (activation, attempt)) {
+            // `Finished` is on its way.
+            Some(run) if run.phase == Phase::Logging => {}
+            Some(_) => out.push(Command::Report(Report::Started { activation, attempt })),
+            None => {
+                self.waiting.retain(|waiting| *waiting != (activation, attempt));
+                out.push(nack(activation, attempt, NackReason::Unknown));
+            }
+        }
     }
 
     /// `/init` ended: the first run follows, or the container is of no use.
@@ -216,7 +230,7 @@ impl Serving {
         match self.closing {
             None => Next::Serve,
             Some(_) if !self.is_idle() => Next::Serve,
-            Some(Closing::Detached) if self.code == Code::Loaded => Next::Pause,
+            Some(Closing::Parked) if self.code == Code::Loaded => Next::Pause,
             Some(_) => Next::Leave,
         }
     }
@@ -237,7 +251,7 @@ impl Serving {
         }
         match self.closing {
             Some(Closing::Broken) => return Some(NackReason::Broken),
-            Some(Closing::Removed | Closing::Detached) => return Some(NackReason::Leaving),
+            Some(Closing::Removed | Closing::Parked) => return Some(NackReason::Leaving),
             None => {}
         }
         let begun = self.runs.iter().filter(|run| run.phase != Phase::Logging).count();
@@ -259,7 +273,7 @@ impl Serving {
                 out.push(Command::Run { activation });
                 Phase::Running { init: None }
             };
-            self.runs.push(Run { activation, phase });
+            self.runs.push(Run { activation, attempt, phase });
         }
     }
 
