@@ -199,8 +199,9 @@ impl Pool {
 
     /// Starts the orders whose memory is free now, in their order.
     fn start_waiting(&mut self, out: &mut Vec<Command>) {
-        let room = |used, order: &Assignment| used + order.spec.memory <= self.config.memory;
-        while let Some(order) = self.waiting.pop_front_if(|order| room(self.used, order)) {
+        loop {
+            let free = self.config.memory - self.used;
+            let Some(order) = self.waiting.pop_front_if(|order| order.spec.memory <= free) else { return };
             let spec = order.spec.clone();
             self.start(Entry::serving(spec, &order), Some(order), out);
         }
