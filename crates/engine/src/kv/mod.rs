@@ -125,10 +125,7 @@ impl Machine for Kv {
                 (request, reply)
             }
             Event::Watch { watch, prefix, after } => return self.watch(watch, prefix, after, out),
-            Event::Unwatch { watch } => {
-                self.watches.remove(&watch);
-                return;
-            }
+            Event::Unwatch { watch } => return self.unwatch(watch),
         };
         out.push(Command::Reply { request, reply });
     }
@@ -149,6 +146,11 @@ impl Kv {
     #[must_use]
     pub fn revision(&self) -> Revision {
         self.revision
+    }
+
+    /// Closes a watch, as [`Event::Unwatch`] does, in between two events.
+    pub fn unwatch(&mut self, watch: u64) {
+        self.watches.remove(&watch);
     }
 
     fn with_prefix(&self, prefix: &str) -> impl Iterator<Item = &Entry> {
