@@ -9,11 +9,13 @@
 
 mod fault;
 mod reader;
+mod reference;
 mod section;
 mod value;
 
 pub use fault::{Fault, Faults};
 pub use reader::{Checks, Origin, Override, Reader, Sources, VARIABLE_PREFIX, variable};
+pub use reference::reference;
 #[doc(hidden)]
 pub use section::join;
 pub use section::{Entry, Setting, entries};
