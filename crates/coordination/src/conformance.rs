@@ -3,6 +3,8 @@
 //! A back end's `tests/conformance.rs` calls [`conformance!`](crate::conformance) with a function that makes an empty
 //! store and a guard that cleans up. Keys are below a prefix of the case's own, so a store may be shared.
 
+#![expect(clippy::unwrap_used, reason = "a suite of tests: what fails here fails the test")]
+
 use crate::{
     Claim, Condition, Coordination, CoordinationError, KeyState, LeaseId, Mirror, Outcome, Registry,
     Settings, Transaction, WatchEnd, Write,
