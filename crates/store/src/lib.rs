@@ -13,6 +13,7 @@ pub mod conformance;
 pub mod entity;
 mod error;
 pub mod fault;
+pub mod index;
 pub mod memory;
 pub mod subject;
 

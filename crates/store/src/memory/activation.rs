@@ -1,3 +1,4 @@
+use crate::index::{Place, RecordIndex};
 use crate::{ActivationQuery, ActivationStore, Intent, StoreError, Ticket, Unfinished};
 use async_trait::async_trait;
 use base::clock::Clock;
@@ -37,9 +38,6 @@ pub struct MemoryActivationStore {
     records: Mutex<Records>,
 }
 
-/// The place of a record in a list: newest start first, then by id.
-type Place = (Reverse<u64>, ActivationId);
-
 struct Record {
     namespace: String,
     path: String,
@@ -59,14 +57,7 @@ struct Records {
     bytes: u64,
     by_id: HashMap<ActivationId, Record>,
     by_start: BTreeSet<Place>,
-    by_namespace: HashMap<String, Lists>,
-}
-
-/// The lists of one namespace.
-#[derive(Default)]
-struct Lists {
-    all: BTreeSet<Place>,
-    by_path: HashMap<String, BTreeSet<Place>>,
+    index: RecordIndex,
 }
 
 impl MemoryActivationStore {
@@ -152,11 +143,7 @@ impl ActivationStore for MemoryActivationStore {
     }
 
     async fn count(&self, query: &ActivationQuery) -> Result<u64, StoreError> {
-        Ok(self.read(|records| match (records.places(query), query.since, query.upto) {
-            (None, ..) => 0,
-            (Some(places), None, None) => places.len() as u64,
-            (Some(places), ..) => between(places, query).count() as u64,
-        }))
+        Ok(self.read(|records| records.index.count(query)))
     }
 
     async fn flush(&self) -> Result<(), StoreError> {
@@ -169,15 +156,8 @@ impl Records {
         if self.by_id.contains_key(&id) {
             return;
         }
-        let place = (Reverse(record.start), id);
-        if !self.by_namespace.contains_key(&record.namespace) {
-            self.by_namespace.insert(record.namespace.clone(), Lists::default());
-        }
-        if let Some(lists) = self.by_namespace.get_mut(&record.namespace) {
-            lists.all.insert(place);
-            lists.by_path.entry(record.path.clone()).or_default().insert(place);
-        }
-        self.by_start.insert(place);
+        self.index.insert(&record.namespace, &record.path, record.start, id);
+        self.by_start.insert((Reverse(record.start), id));
         self.bytes += record.bytes();
         self.by_id.insert(id, record);
     }
@@ -194,45 +174,15 @@ impl Records {
 
     fn remove(&mut self, id: ActivationId) {
         let Some(record) = self.by_id.remove(&id) else { return };
-        let place = (Reverse(record.start), id);
         self.bytes -= record.bytes();
-        self.by_start.remove(&place);
-        let Some(lists) = self.by_namespace.get_mut(&record.namespace) else { return };
-        lists.all.remove(&place);
-        if let Some(places) = lists.by_path.get_mut(&record.path) {
-            places.remove(&place);
-            if places.is_empty() {
-                lists.by_path.remove(&record.path);
-            }
-        }
-        if lists.all.is_empty() {
-            self.by_namespace.remove(&record.namespace);
-        }
-    }
-
-    /// The list that the query is about, before its bounds of time.
-    fn places(&self, query: &ActivationQuery) -> Option<&BTreeSet<Place>> {
-        let lists = self.by_namespace.get(&query.namespace)?;
-        match &query.name {
-            None => Some(&lists.all),
-            Some(path) => lists.by_path.get(path),
-        }
+        self.by_start.remove(&(Reverse(record.start), id));
+        self.index.remove(&record.namespace, &record.path, record.start, id);
     }
 
     fn page(&self, query: &ActivationQuery, show: impl Fn(&Record) -> Bytes) -> Vec<Bytes> {
-        let Some(places) = self.places(query) else { return Vec::new() };
-        let ids = between(places, query).skip(query.skip).take(query.limit);
-        ids.filter_map(|(_, id)| self.by_id.get(id)).map(show).collect()
+        let places = self.index.places(query).skip(query.skip).take(query.limit);
+        places.filter_map(|(_, id)| self.by_id.get(&id)).map(show).collect()
     }
-}
-
-/// The places whose start is within the query's bounds.
-fn between<'a>(places: &'a BTreeSet<Place>, query: &ActivationQuery) -> impl Iterator<Item = &'a Place> {
-    let (since, upto) = (query.since.unwrap_or(0), query.upto.unwrap_or(u64::MAX));
-    let first = (Reverse(upto), ActivationId::from_bits(0));
-    let last = (Reverse(since), ActivationId::from_bits(u128::MAX));
-    // A range that ends before it begins is a fault to BTreeSet, and to clients just empty.
-    (since <= upto).then(|| places.range(first..=last)).into_iter().flatten()
 }
 
 #[cfg(test)]
@@ -294,6 +244,6 @@ mod tests {
         assert_eq!(kept(&store).await, 1);
         clock.advance(Duration::from_millis(1));
         assert_eq!(kept(&store).await, 0);
-        assert!(store.records.lock().by_namespace.is_empty());
+        assert!(store.records.lock().index.by_namespace().is_empty());
     }
 }
