@@ -47,4 +47,6 @@ pub enum NackReason {
     NoCredit,
     /// A newer owner of the queue has spoken.
     StaleEpoch,
+    /// The scheduler asked for it back before it was started.
+    Recalled,
 }
