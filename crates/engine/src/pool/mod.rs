@@ -80,9 +80,15 @@ impl Pool {
 
     /// The memory that an order could have, in MB: what is free, what is going, and what may be evicted for it.
     #[must_use]
-    pub fn available(&self) -> u64 {
+    pub fn free(&self) -> u64 {
         let evictable = |entry: &&Entry| entry.eviction_rank().is_some();
         self.in_sight() + self.entries.values().filter(evictable).map(|entry| entry.spec.memory).sum::<u64>()
+    }
+
+    /// Whether it takes no more orders.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.phase != Phase::Serving
     }
 
     /// How many stem cells are ready.
@@ -230,6 +236,13 @@ impl Pool {
     }
 
     fn note(&mut self, now: Instant, container: ContainerId, note: Note, out: &mut Vec<Command>) {
+        // The order comes back even from a container that is gone already.
+        if let Note::Returned(order) = note {
+            if let Some(entry) = self.entries.get_mut(&container) {
+                entry.stage = Stage::Leaving;
+            }
+            return self.create(now, order, out);
+        }
         let Some(entry) = self.entries.get_mut(&container) else { return };
         match note {
             Note::Created => {
@@ -258,10 +271,7 @@ impl Pool {
             }
             Note::Parked => self.parked(now, container, out),
             Note::Expired => self.expired(container, out),
-            Note::Returned(order) => {
-                entry.stage = Stage::Leaving;
-                self.create(now, order, out);
-            }
+            Note::Returned(_) => {}
             Note::Leaving => {
                 if let Stage::Cell { .. } = std::mem::replace(&mut entry.stage, Stage::Leaving) {
                     self.cells.failed(now);
