@@ -61,6 +61,19 @@ impl Api {
         self.try_send(method, path, body).unwrap_or_else(|problem| panic!("{method} {path}: {problem}"))
     }
 
+    /// Sends a body as it is written, as JSON.
+    ///
+    /// # Panics
+    /// When the connection fails.
+    #[track_caller]
+    pub fn send_raw(&self, method: &str, path: &str, body: &str) -> Response {
+        let request = Request::new(method, &format!("/api/v1/namespaces/_{path}"))
+            .header("Authorization", &self.authorization)
+            .header("Content-Type", "application/json")
+            .body(body);
+        self.client.send(&request).unwrap_or_else(|problem| panic!("{method} {path}: {problem}"))
+    }
+
     /// Forgets connections to a server that is gone.
     pub fn reset(&self) {
         self.client.reset();

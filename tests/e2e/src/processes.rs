@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A process, told apart from a later one with the same id by the time it started.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,7 +42,13 @@ impl Process {
     /// The control groups that it is in, as directories.
     #[must_use]
     pub fn cgroups(&self) -> BTreeSet<PathBuf> {
-        let text = std::fs::read_to_string(format!("/proc/{}/cgroup", self.pid)).unwrap_or_default();
+        Process::cgroups_of(self.pid)
+    }
+
+    /// The control groups that the process with that id is in, as directories.
+    #[must_use]
+    pub fn cgroups_of(pid: u32) -> BTreeSet<PathBuf> {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
         let mut found = BTreeSet::new();
         for line in text.lines() {
             let mut parts = line.splitn(3, ':');
@@ -105,6 +112,17 @@ pub fn signal(pid: u32, signal: i32) {
 pub fn mounts_naming(text: &str) -> Vec<String> {
     let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     table.lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
+}
+
+/// The processor time that the threads of a process have used so far.
+#[must_use]
+pub fn cpu_time(pid: u32) -> Duration {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let nanos = threads.filter_map(|thread| {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(nanos.sum())
 }
 
 /// The resident memory of a process in bytes.

@@ -22,6 +22,10 @@ pub struct Options {
     pub arguments: Vec<String>,
     /// Further environment variables.
     pub environment: Vec<(String, String)>,
+    /// The address to listen on, if not 127.0.0.1. The harness itself always connects to 127.0.0.1.
+    pub host: Option<String>,
+    /// The port to listen on; `None` for a free one.
+    pub port: Option<u16>,
 }
 
 impl Options {
@@ -75,7 +79,7 @@ impl Server {
     /// When it does not, with what it printed.
     #[must_use]
     pub fn start(options: &Options) -> Server {
-        let mut server = Server::spawn(options, free_port());
+        let mut server = Server::spawn(options);
         let started = time::now();
         let client = Client::new(server.address);
         let ready = time::poll(START_LIMIT, || {
@@ -89,19 +93,21 @@ impl Server {
         server
     }
 
-    /// Starts a server on that port and does not wait.
+    /// Starts a server and does not wait.
     ///
     /// # Panics
     /// When the binary cannot be started.
     #[must_use]
-    pub fn spawn(options: &Options, port: u16) -> Server {
+    pub fn spawn(options: &Options) -> Server {
+        let port = options.port.unwrap_or_else(free_port);
+        let host = options.host.as_deref().unwrap_or("127.0.0.1");
         let scratch = tempfile::tempdir().expect("a temporary directory");
         let data_dir = options.data_dir.clone().unwrap_or_else(|| scratch.path().join("data"));
         let output = scratch.path().join("output");
         let file = File::create(&output).expect("a file for the server's output");
         let child = Command::new(binary())
             .arg("standalone")
-            .args(["--host", "127.0.0.1", "--port", &port.to_string()])
+            .args(["--host", host, "--port", &port.to_string()])
             .arg("--data-dir")
             .arg(&data_dir)
             .args(&options.arguments)

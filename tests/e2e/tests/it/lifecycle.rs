@@ -1,0 +1,288 @@
+//! Starting, draining, dying, and starting again.
+
+use oxiwhisk_test_e2e::api::{GUEST, basic};
+use oxiwhisk_test_e2e::processes::{self, Process};
+use oxiwhisk_test_e2e::{Api, Client, Options, Request, Server, server, time};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long a server may take to drain what these tests leave to it.
+const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+/// "At once", on a busy machine.
+const AT_ONCE: Duration = Duration::from_secs(10);
+
+const SLEEPER: &str =
+    "function main({ms}) { return new Promise(done => setTimeout(() => done({slept: ms}), ms)) }";
+
+#[test]
+fn ready_in_time() {
+    let mut times: Vec<Duration> = (0..5).map(|_| Server::start(&Options::default()).ready_after()).collect();
+    times.sort();
+    println!("ready after {:?} (median of {:?}); the goal is 200 ms for a release build", times[2], times);
+    // A debug build on a machine that compiles at the same time is no yardstick: this only finds what waits in vain.
+    assert!(times[2] < Duration::from_secs(3), "{times:?}");
+}
+
+#[test]
+fn idle_costs_nothing() {
+    let server = Server::start(&Options::default());
+    let before = processes::cpu_time(server.pid());
+    // The one place that must let time pass: idleness has no condition to wait for.
+    std::thread::sleep(Duration::from_secs(3));
+    let spent = processes::cpu_time(server.pid()) - before;
+    let resident = processes::resident_bytes(server.pid());
+    println!("idle: {} KiB resident, {spent:?} of processor time in 3 s", resident / 1024);
+    assert!(spent < Duration::from_millis(300), "an idle server used {spent:?} in 3 s");
+    assert!(resident < 200 * 1024 * 1024, "{resident} bytes resident");
+}
+
+#[test]
+fn sigterm_drains_and_drops_nothing_that_was_accepted() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::in_dir(dir.path());
+    let mut server = Server::start(&options);
+    let api = Api::guest(&server);
+    api.put_code("sleeper", "nodejs:default", SLEEPER);
+    api.result("sleeper", &json!({"ms": 0}));
+    let accepted: Vec<String> = (0..20).map(|_| api.start("sleeper", &json!({"ms": 500}))).collect();
+    std::thread::scope(|scope| {
+        let waiting: Vec<_> =
+            (0..3).map(|_| scope.spawn(|| api.invoke("sleeper", &json!({"ms": 700})).json())).collect();
+        // All of them have been accepted when as many runs as we have started are on their way.
+        let other = Api::guest(&server);
+        time::eventually("the blocking calls are in", || {
+            let running = processes::functions(server.pid()).len();
+            (running >= 3 || other.record_now(&accepted[0]).is_some()).then_some(())
+        });
+        server.signal(libc::SIGTERM);
+        for call in waiting {
+            assert_eq!(call.join().unwrap()["response"]["result"], json!({"slept": 700}));
+        }
+    });
+    let status = server.wait(DRAIN_LIMIT);
+    assert!(status.success(), "{status}:\n{}", server.output());
+
+    let server = Server::start(&options);
+    let api = Api::guest(&server);
+    for id in &accepted {
+        let record = api.record_now(id).unwrap_or_else(|| panic!("{id} was dropped"));
+        assert_eq!(record["response"]["result"], json!({"slept": 500}), "{record:#}");
+    }
+}
+
+#[test]
+fn a_second_sigterm_stops_at_once_and_the_record_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::in_dir(dir.path());
+    let mut server = Server::start(&options);
+    let api = Api::guest(&server);
+    api.put_code("sleeper", "nodejs:default", SLEEPER);
+    api.result("sleeper", &json!({"ms": 0}));
+    let accepted: Vec<String> = (0..3).map(|_| api.start("sleeper", &json!({"ms": 50_000}))).collect();
+    server.signal(libc::SIGTERM);
+    let client = Client::new(server.address());
+    time::eventually("the server takes nothing new", || {
+        let request = Request::new("POST", "/api/v1/namespaces/_/actions/sleeper")
+            .header("Authorization", &basic(GUEST));
+        client.send(&request).map_or(Some(()), |answer| (answer.status == 503).then_some(()))
+    });
+    let functions = processes::functions(server.pid());
+    server.signal(libc::SIGTERM);
+    server.wait(AT_ONCE);
+    time::eventually("no function outlives the server", || {
+        (!functions.iter().any(Process::alive)).then_some(())
+    });
+
+    let server = Server::start(&options);
+    let api = Api::guest(&server);
+    for id in &accepted {
+        let record = api.record(id);
+        assert_eq!(record["response"]["success"], false, "{record:#}");
+        assert!(record["end"].is_u64(), "{record:#}");
+    }
+}
+
+/// What a server has made on this machine.
+struct Traces {
+    processes: Vec<Process>,
+    cgroups: BTreeSet<PathBuf>,
+}
+
+impl Traces {
+    fn of(server: &Server) -> Traces {
+        let processes = processes::below(server.pid());
+        let own = Process::cgroups_of(std::process::id());
+        let all = processes.iter().flat_map(Process::cgroups);
+        let cgroups = all.filter(|dir| !own.contains(dir)).collect();
+        Traces { processes, cgroups }
+    }
+
+    #[track_caller]
+    fn are_gone(&self) {
+        time::eventually("its processes have ended", || {
+            (!self.processes.iter().any(Process::alive)).then_some(())
+        });
+        time::eventually("its control groups are removed", || {
+            self.cgroups.iter().all(|dir| !dir.exists()).then_some(())
+        });
+    }
+}
+
+#[test]
+fn after_kill_9_the_records_are_there_and_nothing_else_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::in_dir(dir.path());
+    let mut ids = Vec::new();
+    for round in 0..3 {
+        let mut server = Server::start(&options);
+        let api = Api::guest(&server);
+        for (kind, code) in [
+            ("nodejs:default", "function main(args) { return args }"),
+            ("python:default", "def main(args):\n    return args\n"),
+            ("native:skeleton", "#!/bin/sh\necho \"$1\"\n"),
+        ] {
+            let name = kind.replace(':', "-");
+            api.put_code(&name, kind, code);
+            let record = api.recorded(&name, &json!({"round": round}));
+            ids.push((record["activationId"].as_str().unwrap().to_owned(), round));
+        }
+        api.put_code("sleeper", "nodejs:default", SLEEPER);
+        let running = api.start("sleeper", &json!({"ms": 40_000}));
+        time::eventually("functions run", || (processes::functions(server.pid()).len() >= 4).then_some(()));
+        let traces = Traces::of(&server);
+        server.kill();
+
+        let server = Server::start(&options);
+        let api = Api::guest(&server);
+        traces.are_gone();
+        assert!(processes::mounts_naming(dir.path().to_str().unwrap()).is_empty());
+        for (id, round) in &ids {
+            let record = api.record_now(id).unwrap_or_else(|| panic!("the record of {id} is gone"));
+            assert_eq!(record["response"]["result"], json!({"round": round}));
+        }
+        let lost = api.record(&running);
+        assert_eq!(lost["response"]["success"], false, "{lost:#}");
+        assert_eq!(api.result("nodejs-default", &json!({"still": "there"})), json!({"still": "there"}));
+    }
+}
+
+#[test]
+fn a_server_that_stops_leaves_nothing_behind() {
+    let mut server = Server::start(&Options::default());
+    let api = Api::guest(&server);
+    api.put_code("one", "nodejs:default", "function main() { return {} }");
+    api.put_code("two", "python:default", "def main(args):\n    return {}\n");
+    api.result("one", &json!({}));
+    api.result("two", &json!({}));
+    let traces = Traces::of(&server);
+    assert!(traces.processes.len() >= 2, "{:?}", traces.processes);
+    let status = server.stop();
+    assert!(status.success(), "{status}");
+    traces.are_gone();
+}
+
+#[test]
+fn without_durability_nothing_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::in_dir(dir.path()).argument("--ephemeral");
+    let mut server = Server::start(&options);
+    let api = Api::guest(&server);
+    api.put_code("gone", "nodejs:default", "function main() { return {} }");
+    api.result("gone", &json!({}));
+    server.stop();
+    let server = Server::start(&options);
+    assert_eq!(Api::guest(&server).send("GET", "/actions/gone", None).status, 404);
+}
+
+/// Starts a server that cannot run, and gives what it says.
+#[track_caller]
+fn refused(options: &Options) -> String {
+    let mut server = Server::spawn(options);
+    let status = server.wait(AT_ONCE);
+    assert!(!status.success(), "it ended with {status}");
+    assert!(status.code().is_some(), "it was ended by a signal: {status}");
+    let said = server.output();
+    assert!(!said.contains("panicked"), "{said}");
+    said
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let said = refused(&Options { port: Some(port), ..Options::default() });
+    assert!(said.contains(&port.to_string()), "{said}");
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_written_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "not a directory").unwrap();
+    let said = refused(&Options::in_dir(&file.join("data")));
+    assert!(said.contains(file.to_str().unwrap()), "{said}");
+}
+
+#[test]
+fn a_data_directory_in_use_is_not_shared() {
+    let dir = tempfile::tempdir().unwrap();
+    let _first = Server::start(&Options::in_dir(dir.path()));
+    let said = refused(&Options::in_dir(dir.path()));
+    assert!(said.contains(dir.path().to_str().unwrap()), "{said}");
+}
+
+#[test]
+fn all_faults_of_a_configuration_are_named_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let said = refused(&Options::default().config(dir.path(), "no_such_key = 1\n\n[no_such_table]\nx = 2\n"));
+    assert!(said.contains("no_such_key") && said.contains("no_such_table"), "{said}");
+    let said = refused(&Options::default().config(dir.path(), "this is = = not TOML\n"));
+    assert!(said.contains("oxiwhisk.toml"), "{said}");
+}
+
+#[test]
+fn beyond_loopback_the_well_known_key_opens_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { host: Some("0.0.0.0".to_owned()), ..Options::in_dir(dir.path()) };
+    let mut server = Server::start(&options);
+    assert_eq!(Api::guest(&server).send("GET", "/actions", None).status, 401);
+    let said = server.output();
+    let key = said.split_whitespace().find_map(|word| {
+        let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+        let (uuid, key) = word.split_once(':')?;
+        (uuid.len() == 36 && key.len() == 64).then(|| word.to_owned())
+    });
+    let key = key.unwrap_or_else(|| panic!("no key is printed:\n{said}"));
+    assert_ne!(key, GUEST);
+    assert_eq!(Api::new(server.address(), &key).send("GET", "/actions", None).status, 200);
+    server.stop();
+
+    let server = Server::start(&options);
+    assert!(!server.output().contains(&key), "the key is printed once");
+    assert_eq!(Api::new(server.address(), &key).send("GET", "/actions", None).status, 200, "the key stays");
+}
+
+#[test]
+fn doctor_names_what_it_looked_at() {
+    let done = std::process::Command::new(server::binary()).arg("doctor").output().unwrap();
+    let said = String::from_utf8_lossy(&done.stdout).to_lowercase();
+    assert!(done.status.code().is_some(), "{:?}", done.status);
+    for topic in ["nodejs", "python", "namespace", "cgroup", "seccomp", "docker", "port", "disk"] {
+        assert!(said.contains(topic), "doctor says nothing of {topic}:\n{said}");
+    }
+}
+
+#[test]
+fn the_server_says_how_it_can_be_used() {
+    let server = Server::start(&Options::default());
+    let said = server.output();
+    let port = server.address().port().to_string();
+    for topic in [port.as_str(), "nodejs:", "python:", "wsk", "curl", "openwhisk"] {
+        assert!(said.contains(topic), "nothing of {topic}:\n{said}");
+    }
+    let root: Value = Client::new(server.address()).send(&Request::new("GET", "/")).unwrap().json();
+    assert!(root["runtimes"]["nodejs"][0]["kind"].as_str().unwrap().starts_with("nodejs:"));
+}

@@ -1,0 +1,10 @@
+//! End-to-end tests: the built server as a child process, real functions in real sandboxes, real clients.
+
+mod chaos;
+mod examples;
+mod functions;
+mod lifecycle;
+mod limits;
+mod logs;
+mod npm;
+mod updates;
