@@ -25,10 +25,15 @@ fn limit_bits(limit: Option<u32>) -> u64 {
 }
 
 impl Namespace {
-    pub(crate) fn new(name: EntityName, limit: Option<u32>, scheduler: Weak<Scheduler>) -> Namespace {
+    pub(crate) fn new(
+        config: arbiter::ArbiterConfig,
+        name: EntityName,
+        limit: Option<u32>,
+        scheduler: Weak<Scheduler>,
+    ) -> Namespace {
         Namespace {
             name,
-            arbiter: Driven::new(arbiter::Arbiter::new(limit)),
+            arbiter: Driven::new(arbiter::Arbiter::new(config, limit)),
             limit: AtomicU64::new(limit_bits(limit)),
             scheduler,
         }

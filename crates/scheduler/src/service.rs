@@ -7,7 +7,8 @@ use base::clock::Clock;
 use base::driven::Driven;
 use base::shutdown::ShutdownWatch;
 use base::task::{OnPanic, spawn};
-use engine::queue::{Event, Queue, QueueConfig, RefusalReason};
+use engine::arbiter::ArbiterConfig;
+use engine::queue::{Event, Queue, QueueConfig, RefusalReason, Stats};
 use engine::{creation, placement};
 use parking_lot::Mutex;
 use rpc::{
@@ -24,6 +25,8 @@ use types::{ContainerRef, EntityName, InvokerId, QueueKey, SchedulerId};
 pub struct Config {
     /// How each queue behaves.
     pub queue: QueueConfig,
+    /// How the containers of a namespace are shared out.
+    pub arbiter: ArbiterConfig,
     /// How orders for containers behave.
     pub creation: creation::CreationConfig,
     /// How many containers a namespace may have that has no limit of its own; `None`: any number.
@@ -73,10 +76,8 @@ pub(crate) enum Wake {
 pub struct QueueView {
     /// Which.
     pub queue: Arc<QueueKey>,
-    /// Activations that wait for a container.
-    pub waiting: usize,
-    /// Containers that serve it.
-    pub containers: usize,
+    /// How it stands.
+    pub stats: Stats,
 }
 
 impl Scheduler {
@@ -112,10 +113,7 @@ impl Scheduler {
     #[must_use]
     pub fn queues(&self) -> Vec<QueueView> {
         let slots = self.slots.pin();
-        let view = |slot: &Arc<Slot>| {
-            let (waiting, containers) = slot.look(|queue| (queue.waiting(), queue.containers()));
-            QueueView { queue: slot.key.clone(), waiting, containers }
-        };
+        let view = |slot: &Arc<Slot>| QueueView { queue: slot.key.clone(), stats: slot.look(Queue::stats) };
         slots.values().map(view).collect()
     }
 
@@ -186,7 +184,8 @@ impl Scheduler {
         let namespace = {
             let name = &message.queue.namespace;
             let mut namespaces = self.namespaces.lock();
-            let made = || Arc::new(Namespace::new(name.clone(), limit, self.this.clone()));
+            let config = self.config.arbiter.clone();
+            let made = || Arc::new(Namespace::new(config, name.clone(), limit, self.this.clone()));
             namespaces.entry(name.clone()).or_insert_with(made).clone()
         };
         let make = || {
