@@ -8,4 +8,5 @@ pub mod placement;
 pub mod pool;
 pub mod proxy;
 pub mod queue;
+pub mod queues;
 pub mod throttle;

@@ -10,12 +10,14 @@ pub enum Command<Q> {
         /// What.
         answer: Answer,
     },
-    /// Ask the queue for tokens that others need more.
+    /// Ask the queue for tokens that others need more. It replaces what was asked before.
     Reclaim {
         /// Which queue.
         queue: Q,
         /// How many.
         count: u32,
+        /// Whether only containers are meant that have nothing to do now.
+        idle_only: bool,
     },
 }
 

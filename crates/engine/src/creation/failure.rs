@@ -46,9 +46,7 @@ impl fmt::Display for StartFailure {
             StartFailure::NoInvokers => f.write_str("no invoker may run it"),
             StartFailure::Timeout => f.write_str("no invoker provided it in time"),
             StartFailure::Reported(CreationFailure::NoResources) => f.write_str("the invoker has no room"),
-            StartFailure::Reported(CreationFailure::ShuttingDown) => {
-                f.write_str("the invoker is going down")
-            }
+            StartFailure::Reported(CreationFailure::ShuttingDown) => f.write_str("the invoker is going down"),
             StartFailure::Reported(CreationFailure::ActionMissing) => f.write_str("the action is no more"),
             StartFailure::Reported(
                 CreationFailure::Platform(reason) | CreationFailure::Developer(reason),

@@ -18,7 +18,8 @@ pub enum Command<M: Message> {
         message: M,
     },
     /// Ask for an activation back that was dispatched and not heard of since. The invoker answers `Nack` if this
-    /// attempt has not started (and will not start it after that), and `Started` or `Finished` again if it has.
+    /// attempt has not started (and will not start it after that), and `Started` or `Finished` again if it has. It is
+    /// repeated until one of these comes, or the container or its invoker is gone.
     Recall {
         /// Where it is.
         container: ContainerRef,
@@ -29,13 +30,14 @@ pub enum Command<M: Message> {
     },
     /// Order a container. The token for it is held already.
     Create(CreateRequest<M::Action>),
-    /// Drop this container once it is idle; its `Gone` follows.
+    /// Drop this container once it is idle; its `Gone` follows, also where there is no such container. It is repeated
+    /// until then.
     Remove {
         /// Which.
         container: ContainerRef,
     },
-    /// This container is more than is needed: pause it if it is idle, without waiting for its own idle time. An
-    /// invoker that cannot do so may ignore it.
+    /// This container is more than is needed: pause it once it is idle, without waiting for its own idle time, or drop
+    /// it where containers cannot be paused. `Idle` or `Gone` follows; if neither does, `Remove` will.
     Rest {
         /// Which.
         container: ContainerRef,

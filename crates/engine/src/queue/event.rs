@@ -127,10 +127,13 @@ pub enum Event<M> {
     },
     /// The namespace's arbiter answers a `Request`, or grants later what it could not grant at once.
     Tokens(Answer),
-    /// The namespace's arbiter wants tokens back, as soon as the activations that hold them have ended.
+    /// The namespace's arbiter wants tokens back, as soon as the activations that hold them have ended. It replaces
+    /// what was asked before.
     Reclaim {
         /// How many.
         count: u32,
+        /// Whether it means only containers that have nothing to do now.
+        idle_only: bool,
     },
     /// How long the action's runs took before this queue was made, from its records. Counts until runs are measured.
     History {
