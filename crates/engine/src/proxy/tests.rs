@@ -4,6 +4,8 @@ use super::*;
 use crate::proxy::Command::{
     Create, Destroy, Finish, Initialise, Pause, Report as Say, Resume, Run, TakeLogs, Tell,
 };
+use proptest::prelude::*;
+use std::collections::BTreeMap;
 use types::StatusCode::{ApplicationError, DeveloperError, Success, WhiskError};
 use types::{CreationFailure, CreationId, FullyQualifiedName, StatusCode};
 
@@ -458,4 +460,193 @@ fn e6_i1_a_recalled_activation_comes_back_only_if_it_has_not_begun() {
     bench.on(ran(1, Success));
     assert_eq!(bench.on(recall(1)), []);
     assert_eq!(bench.on(recall(3)), [nacked(3, NackReason::Unknown)]);
+}
+
+/// What a test does to a container.
+#[derive(Clone, Debug)]
+enum Step {
+    Dispatch {
+        stale: bool,
+    },
+    Assign,
+    Remove,
+    Evict,
+    Detach,
+    Rest,
+    Recall {
+        back: u8,
+    },
+    Ended,
+    /// One of the calls that are under way comes to its end, well or not.
+    Answer {
+        which: usize,
+        well: bool,
+    },
+    Wait {
+        millis: u32,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => prop::bool::weighted(0.1).prop_map(|stale| Step::Dispatch { stale }),
+        2 => Just(Step::Assign),
+        1 => Just(Step::Remove),
+        1 => Just(Step::Evict),
+        1 => Just(Step::Detach),
+        1 => Just(Step::Rest),
+        1 => (0..4u8).prop_map(|back| Step::Recall { back }),
+        1 => Just(Step::Ended),
+        14 => (any::<usize>(), prop::bool::weighted(0.9)).prop_map(|(which, well)| Step::Answer { which, well }),
+        2 => (0..20_000u32).prop_map(|millis| Step::Wait { millis }),
+    ]
+}
+
+/// What a container was asked for and what came of it.
+#[derive(Default)]
+struct Ledger {
+    calls: Vec<Command>,
+    dispatched: u128,
+    started: BTreeMap<ActivationId, u32>,
+    nacked: BTreeMap<ActivationId, u32>,
+    finished: BTreeMap<ActivationId, u32>,
+    orders: u64,
+    answered: BTreeMap<CreationId, u32>,
+    detached: bool,
+    gone: u32,
+}
+
+impl Ledger {
+    /// Writes down what the machine said, and checks what must hold at any time.
+    fn enter(&mut self, said: Vec<Command>, slots: usize) {
+        for command in said {
+            let busy = |call: &Command| matches!(call, Initialise { .. } | Run { .. } | TakeLogs { .. });
+            match &command {
+                Create(_) | Initialise { .. } | Run { .. } | TakeLogs { .. } => self.calls.push(command),
+                Pause | Resume | Destroy => {
+                    assert!(!self.calls.iter().any(busy), "{command:?} during {:?}", self.calls);
+                    assert!(!self.calls.contains(&Destroy));
+                    self.calls.push(command);
+                }
+                Finish { activation } => *self.finished.entry(*activation).or_default() += 1,
+                Say(Report::Started { activation, .. }) => *self.started.entry(*activation).or_default() += 1,
+                Say(Report::Nack { activation, .. }) => *self.nacked.entry(*activation).or_default() += 1,
+                Say(Report::Created { creation, .. } | Report::CreationFailed { creation, .. }) => {
+                    *self.answered.entry(*creation).or_default() += 1;
+                }
+                Tell(Note::Returned(order)) => *self.answered.entry(order.creation).or_default() += 1,
+                Say(Report::Gone) => self.gone += 1,
+                Say(Report::Finished { .. } | Report::Idle { .. }) | Tell(_) => {}
+            }
+            let running = |call: &&Command| matches!(call, Initialise { .. } | Run { .. });
+            assert!(self.calls.iter().filter(running).count() <= slots, "{:?}", self.calls);
+            assert!(self.gone <= 1);
+        }
+    }
+
+    /// Takes one call that is under way and says how it ended.
+    fn answer(&mut self, which: usize, well: bool) -> Option<Event> {
+        if self.calls.is_empty() {
+            return None;
+        }
+        let status = if well { Success } else { DeveloperError };
+        Some(match self.calls.swap_remove(which % self.calls.len()) {
+            Create(_) if well => Event::Created,
+            Create(_) => Event::CreateFailed(CreationFailure::Platform(String::new())),
+            Initialise { activation } => Event::Initialised { activation, status, took: TOOK },
+            Run { activation } => Event::Ran { activation, status, took: TOOK },
+            TakeLogs { activation } => Event::LogsTaken { activation },
+            Pause if well => Event::Paused,
+            Pause => Event::PauseFailed,
+            Resume if well => Event::Resumed,
+            Resume => Event::ResumeFailed,
+            Destroy => Event::Destroyed,
+            other => unreachable!("{other:?} is no call"),
+        })
+    }
+}
+
+proptest! {
+    /// Every dispatch is started or handed back, every start ends once, every order is answered once, nothing happens in
+    /// a container that stands still, and in the end nothing is left: whatever comes in whatever order.
+    #[test]
+    fn every_dispatch_start_and_order_has_one_answer(
+        slots in 1..4u32,
+        stem_cell in any::<bool>(),
+        steps in prop::collection::vec(step(), 1..150),
+    ) {
+        let mut ledger = Ledger::default();
+        let mut bench = if stem_cell {
+            Bench::new(None)
+        } else {
+            ledger.orders = 1;
+            Bench::new(Some(assignment(1, slots)))
+        };
+        ledger.calls.push(Create(spec(1)));
+        for step in steps {
+            let event = match step {
+                Step::Dispatch { stale } => {
+                    ledger.dispatched += 1;
+                    dispatched(ledger.dispatched, u64::from(!stale))
+                }
+                Step::Assign => {
+                    ledger.orders += 1;
+                    Event::Assign(assignment(ledger.orders, slots))
+                }
+                Step::Remove => Event::Remove,
+                Step::Evict => Event::Evict,
+                Step::Detach => {
+                    ledger.detached = true;
+                    Event::Detach
+                }
+                Step::Rest => Event::Rest,
+                Step::Recall { back } => {
+                    let activation = id(ledger.dispatched.saturating_sub(u128::from(back)));
+                    let said = bench.on(Event::Recall { activation, attempt: Attempt(1) });
+                    // The answer to it is no second start, and no second answer to one that is known.
+                    let back = |command: &&Command| matches!(command, Say(Report::Nack { .. }));
+                    let waited = !ledger.started.contains_key(&activation)
+                        && !ledger.nacked.contains_key(&activation);
+                    if let Some(nack) = said.iter().find(back).filter(|_| waited && activation != id(0)) {
+                        ledger.enter(vec![nack.clone()], slots as usize);
+                    }
+                    continue;
+                }
+                Step::Ended => {
+                    if ledger.calls.iter().any(|call| matches!(call, Create(_))) {
+                        continue;
+                    }
+                    Event::Ended
+                }
+                Step::Answer { which, well } => match ledger.answer(which, well) {
+                    Some(event) => event,
+                    None => continue,
+                },
+                Step::Wait { millis } => {
+                    let said = bench.after(u64::from(millis));
+                    ledger.enter(said, slots as usize);
+                    continue;
+                }
+            };
+            let said = bench.on(event);
+            ledger.enter(said, slots as usize);
+        }
+        let said = bench.on(Event::Remove);
+        ledger.enter(said, slots as usize);
+        while let Some(event) = ledger.answer(0, true) {
+            let said = bench.on(event);
+            ledger.enter(said, slots as usize);
+        }
+        prop_assert!(bench.proxy.is_gone());
+        for number in 1..=ledger.dispatched {
+            let count = |of: &BTreeMap<ActivationId, u32>| of.get(&id(number)).copied().unwrap_or(0);
+            let (started, nacked) = (count(&ledger.started), count(&ledger.nacked));
+            prop_assert_eq!(started + nacked, 1, "activation {}", number);
+            prop_assert_eq!(count(&ledger.finished), started, "activation {}", number);
+        }
+        for number in 1..=ledger.orders {
+            let answers = ledger.answered.get(&CreationId(number)).copied().unwrap_or(0);
+            prop_assert!(answers == 1 || (ledger.detached && answers == 0), "order {}: {}", number, answers);
+        }
+    }
 }
