@@ -1,1 +1,112 @@
 //! The REST API, entitlement and invocation.
+//!
+//! A request goes through [`api`] (what is asked for, by whom), [`entitlement`] (may they, and not too often) and
+//! [`invoke`] (which action, with which arguments, and what came of it); a load balancer hands activations on. Warm,
+//! nothing of this reads a store.
+//!
+//! This crate must not know back ends, sockets, or the other roles beyond the verbs of `rpc`.
+
+mod api;
+mod balancer;
+mod cache;
+mod config;
+mod entities;
+mod entitlement;
+mod identities;
+mod invoke;
+mod pending;
+
+pub use api::Body;
+pub use config::{Config, Deps};
+pub use invoke::Recovered;
+
+use balancer::{LoadBalancer, Pull};
+use base::clock::Clock;
+use base::ids::IdSource;
+use base::shutdown::{Phase, ShutdownWatch};
+use entities::Entities;
+use identities::Identities;
+use pending::{Gate, OpenActivations};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{ActivationStore, ArtifactStore};
+use types::{ControllerId, RuntimeManifest};
+
+/// How often overdue activations are looked for. Their deadlines are minutes away, so this need not be exact.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// One controller.
+pub struct Controller {
+    config: Config,
+    id: ControllerId,
+    clock: Arc<dyn Clock>,
+    ids: Arc<IdSource>,
+    runtimes: Arc<RuntimeManifest>,
+    identities: Arc<Identities>,
+    entities: Arc<Entities>,
+    artifacts: Arc<dyn ArtifactStore>,
+    activations: Arc<dyn ActivationStore>,
+    balancer: Box<dyn LoadBalancer>,
+    pending: OpenActivations,
+    gate: Gate,
+    info: api::Info,
+}
+
+impl Controller {
+    /// A controller that serves at once; [`Controller::run`] must run beside it.
+    #[must_use]
+    pub fn new(config: Config, deps: Deps) -> Arc<Controller> {
+        let Deps { artifacts, activations, scheduler, clock, ids, runtimes, id } = deps;
+        let identities = Arc::new(Identities::new(artifacts.clone(), clock.clone(), &config));
+        let entities = Arc::new(Entities::new(artifacts.clone(), runtimes.clone()));
+        let watched = cache::Watched::new(artifacts, identities.clone(), entities.clone());
+        let info = api::Info::new(&config, &runtimes);
+        Arc::new(Controller {
+            config,
+            id,
+            clock,
+            ids,
+            runtimes,
+            identities,
+            entities,
+            artifacts: Arc::new(watched),
+            activations,
+            balancer: Box::new(Pull::new(scheduler)),
+            pending: OpenActivations::new(),
+            gate: Gate::new(),
+            info,
+        })
+    }
+
+    /// The artifact store through which others in this process must write, so that what this controller remembers of
+    /// a document goes when the document changes: a blocked subject is refused from the next request on (AUTH-03).
+    #[must_use]
+    pub fn artifacts(&self) -> Arc<dyn ArtifactStore> {
+        self.artifacts.clone()
+    }
+
+    /// Ends activations whose acknowledgement never came, until the process stops. To be run as a task of its own.
+    pub async fn run(&self, shutdown: ShutdownWatch) {
+        loop {
+            tokio::select! {
+                () = shutdown.reached(Phase::Stopped) => return,
+                () = tokio::time::sleep(SWEEP) => self.sweep(),
+            }
+        }
+    }
+
+    /// Takes no more invocations on: they are answered with 503 and a time to come back. Everything else is served.
+    /// Returns when every activation that was accepted has ended, so the caller bounds the wait.
+    pub async fn drain(&self) {
+        self.gate.close();
+        self.gate.emptied().await;
+        self.pending.emptied().await;
+    }
+}
+
+impl fmt::Debug for Controller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Controller").field("id", &self.id).field("pending", &self.pending.len()).finish()
+    }
+}

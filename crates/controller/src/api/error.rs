@@ -1,0 +1,216 @@
+//! What goes wrong, in the words that clients know (section ERR of the API rules).
+
+use http::StatusCode;
+use std::borrow::Cow;
+use std::fmt::Display;
+use store::{PutError, StoreError};
+use types::{ActivationId, NameError};
+
+/// A request that is answered with an error body (ERR-01).
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    text: Cow<'static, str>,
+    extra: Extra,
+}
+
+/// What an error says in its headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extra {
+    /// Nothing.
+    None,
+    /// How to authenticate (ERR-05).
+    Challenge,
+    /// In how many seconds to come back.
+    RetryAfter(u32),
+    /// Which methods there are.
+    Allow(&'static str),
+    /// Which activation was made all the same (HTTP-19).
+    Activation(ActivationId),
+}
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, text: impl Into<Cow<'static, str>>) -> ApiError {
+        ApiError { status, text: text.into(), extra: Extra::None }
+    }
+
+    pub(crate) fn with(self, extra: Extra) -> ApiError {
+        ApiError { extra, ..self }
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn extra(&self) -> Extra {
+        self.extra
+    }
+
+    pub(crate) fn bad_request(text: impl Into<Cow<'static, str>>) -> ApiError {
+        ApiError::new(StatusCode::BAD_REQUEST, text)
+    }
+
+    /// ERR-02
+    pub(crate) fn malformed(detail: impl Display) -> ApiError {
+        ApiError::bad_request(format!("The request content was malformed:\n{detail}"))
+    }
+
+    /// What a JSON parser says; a text of our own comes without the place where it was raised.
+    pub(crate) fn malformed_json(error: &serde_json::Error) -> ApiError {
+        let text = error.to_string();
+        match error.classify() {
+            serde_json::error::Category::Data => {
+                ApiError::malformed(text.split(" at line ").next().unwrap_or_default())
+            }
+            _ => ApiError::malformed(text),
+        }
+    }
+
+    /// ERR-05
+    pub(crate) fn no_credentials() -> ApiError {
+        let text = "The resource requires authentication, which was not supplied with the request";
+        ApiError::new(StatusCode::UNAUTHORIZED, text).with(Extra::Challenge)
+    }
+
+    /// ERR-05
+    pub(crate) fn bad_credentials() -> ApiError {
+        let text = "The supplied authentication is invalid";
+        ApiError::new(StatusCode::UNAUTHORIZED, text).with(Extra::Challenge)
+    }
+
+    /// ERR-06
+    pub(crate) fn forbidden() -> ApiError {
+        let text = "The supplied authentication is not authorized to access this resource.";
+        ApiError::new(StatusCode::FORBIDDEN, text)
+    }
+
+    /// ERR-06
+    pub(crate) fn forbidden_resource(resource: impl Display) -> ApiError {
+        let text = format!("The supplied authentication is not authorized to access '{resource}'.");
+        ApiError::new(StatusCode::FORBIDDEN, text)
+    }
+
+    /// ERR-07
+    pub(crate) fn forbidden_kind(kind: &str) -> ApiError {
+        let text =
+            format!("The supplied authentication is not authorized to access actions of kind '{kind}'.");
+        ApiError::new(StatusCode::FORBIDDEN, text)
+    }
+
+    /// ERR-08
+    pub(crate) fn not_found() -> ApiError {
+        ApiError::new(StatusCode::NOT_FOUND, "The requested resource does not exist.")
+    }
+
+    /// ERR-08: said by the entitlement layer.
+    pub(crate) fn resource_not_found(resource: impl Display) -> ApiError {
+        ApiError::new(StatusCode::NOT_FOUND, format!("The requested resource '{resource}' does not exist."))
+    }
+
+    /// ERR-08: no such route.
+    pub(crate) fn no_route() -> ApiError {
+        ApiError::new(StatusCode::NOT_FOUND, "The requested resource could not be found.")
+    }
+
+    /// ERR-09, DEF-01
+    pub(crate) fn method_not_allowed(methods: &'static str) -> ApiError {
+        let text = format!("HTTP method not allowed, supported methods: {methods}");
+        ApiError::new(StatusCode::METHOD_NOT_ALLOWED, text).with(Extra::Allow(methods))
+    }
+
+    /// ERR-10
+    pub(crate) fn not_acceptable(available: &str) -> ApiError {
+        let text = format!("Resource representation is only available with these types:\n{available}");
+        ApiError::new(StatusCode::NOT_ACCEPTABLE, text)
+    }
+
+    /// ERR-11: created already.
+    pub(crate) fn exists() -> ApiError {
+        ApiError::new(StatusCode::CONFLICT, "resource already exists")
+    }
+
+    /// ERR-11: changed in the meantime.
+    pub(crate) fn concurrent_change() -> ApiError {
+        ApiError::new(StatusCode::CONFLICT, "Concurrent modification to resource detected.")
+    }
+
+    /// ERR-11: something else has this name.
+    pub(crate) fn conformance() -> ApiError {
+        let text = "Resource by this name exists but is not in this collection.";
+        ApiError::new(StatusCode::CONFLICT, text)
+    }
+
+    /// ERR-12
+    pub(crate) fn too_large(what: &str, size: u64, allowed: u64) -> ApiError {
+        let text = format!("{what} larger than allowed: {size} > {allowed} bytes.");
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, text)
+    }
+
+    /// ERR-13
+    pub(crate) fn unsupported_type() -> ApiError {
+        let text = "The request's Content-Type is not supported. Expected:\napplication/json";
+        ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text)
+    }
+
+    /// ERR-16. The cause is for the log, not for the client.
+    pub(crate) fn internal(cause: &dyn std::error::Error) -> ApiError {
+        let cause = with_sources(cause);
+        tracing::error!(%cause, "a request failed");
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "There was an internal server error.")
+    }
+
+    /// ERR-16. The cause is for the log, not for the client.
+    pub(crate) fn corrupted(cause: &dyn std::error::Error) -> ApiError {
+        let cause = with_sources(cause);
+        tracing::error!(%cause, "a document cannot be read");
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "Resource is corrupted and cannot be read.")
+    }
+
+    /// ERR-17
+    pub(crate) fn unavailable() -> ApiError {
+        let text = "The server is currently unavailable (because it is overloaded or down for maintenance).";
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text).with(Extra::RetryAfter(1))
+    }
+
+    /// ERR-15
+    pub(crate) fn throttled(text: impl Into<Cow<'static, str>>) -> ApiError {
+        ApiError::new(StatusCode::TOO_MANY_REQUESTS, text)
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> ApiError {
+        ApiError::internal(&error)
+    }
+}
+
+impl From<PutError> for ApiError {
+    fn from(error: PutError) -> ApiError {
+        match error {
+            PutError::Conflict => ApiError::concurrent_change(),
+            PutError::Store(error) => ApiError::internal(&error),
+        }
+    }
+}
+
+impl From<NameError> for ApiError {
+    fn from(error: NameError) -> ApiError {
+        ApiError::bad_request(error.to_string())
+    }
+}
+
+/// A fault with what caused it, in one line.
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

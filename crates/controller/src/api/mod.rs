@@ -1,0 +1,261 @@
+//! From a request to a response.
+//!
+//! The order in which things are checked is what clients see: credentials, route and names, rights, throttles, ownership
+//! or package, size, body and query, existence (ERR-18).
+
+mod actions;
+mod activations;
+mod auth;
+mod body;
+mod error;
+mod info;
+mod namespaces;
+mod paths;
+mod query;
+mod respond;
+
+pub(crate) use actions::Target;
+pub(crate) use body::Payload;
+pub(crate) use error::{ApiError, Extra};
+pub(crate) use info::Info;
+pub(crate) use query::{Query, malformed};
+pub use respond::Body;
+pub(crate) use respond::Reply;
+
+use crate::identities::Caller;
+use crate::{Controller, entitlement};
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, request};
+use paths::{Resource, Route, Segment};
+use std::borrow::Cow;
+use std::sync::Arc;
+use types::{EntityName, Privilege, TransactionId};
+
+/// The longest path with query (HTTP-18).
+const MAX_URI: usize = 8192;
+
+/// The number of characters of a transaction id that the server makes (HTTP-11).
+const TRANSACTION_LENGTH: usize = 32;
+
+/// How much is kept of a body that nobody will look at. It is read all the same, so that a client that sends it before it
+/// listens gets its answer.
+const UNUSED_BODY: u64 = 0;
+
+/// What handlers know of a request beside what it names.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    /// Who asks.
+    pub(crate) caller: Arc<Caller>,
+    /// The method.
+    pub(crate) method: &'a Method,
+    /// The query parameters.
+    pub(crate) query: Query<'a>,
+    /// The body.
+    pub(crate) payload: Payload,
+    /// The request's id.
+    pub(crate) transaction: &'a TransactionId,
+    /// When it came, in milliseconds since 1970.
+    pub(crate) received: u64,
+}
+
+impl Controller {
+    /// Answers one request. Dropping the future (the client has gone) loses nothing that was accepted.
+    pub async fn handle<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body,
+    {
+        let received = self.clock.unix_millis();
+        let (parts, body) = request.into_parts();
+        let transaction = self.transaction(&parts);
+        let route = paths::parse(parts.uri.path());
+        let cors = !matches!(route, Route::Root | Route::Ping | Route::Unknown);
+        let outcome = match self.admit(&parts, &route).await {
+            Admitted::Answered(outcome) => {
+                drop(body::read(&parts.method, &parts.headers, body, UNUSED_BODY).await);
+                outcome
+            }
+            Admitted::Caller(caller) => {
+                let keep = self.kept_of_body(&parts.method, &caller);
+                match body::read(&parts.method, &parts.headers, body, keep).await {
+                    Err(error) => Err(error),
+                    Ok(payload) => {
+                        let query = Query::new(parts.uri.query());
+                        let (method, transaction) = (&parts.method, &transaction);
+                        let asked = Asked { caller, method, query, payload, transaction, received };
+                        self.dispatch(route, asked).await
+                    }
+                }
+            }
+        };
+        respond::respond(outcome, &transaction, &self.config.transaction_header, cors)
+    }
+
+    /// HTTP-11: the client's id, unless it begins like those of the system.
+    fn transaction(&self, parts: &request::Parts) -> TransactionId {
+        let given = parts.headers.get(&self.config.transaction_header).and_then(|value| value.to_str().ok());
+        match given {
+            Some(given) if !given.is_empty() && !given.starts_with("sid_") => TransactionId::new(given),
+            Some(_) | None => TransactionId::new(&self.ids.alphanumeric(TRANSACTION_LENGTH)),
+        }
+    }
+
+    /// Answers what needs no credentials, and finds the caller of everything else.
+    async fn admit(&self, parts: &request::Parts, route: &Route<'_>) -> Admitted {
+        let open = match route {
+            Route::Root => {
+                Some(self.open(&parts.method, || Reply::json(StatusCode::OK, self.info.root.clone())))
+            }
+            Route::Ping => Some(self.open(&parts.method, || Reply::text("pong"))),
+            Route::Unknown => Some(Err(ApiError::no_route())),
+            // HTTP-15: any path, existing or not.
+            _ if parts.method == Method::OPTIONS => Some(Ok(Reply::empty(StatusCode::OK))),
+            Route::Api => {
+                Some(self.open(&parts.method, || Reply::json(StatusCode::OK, self.info.api.clone())))
+            }
+            Route::Namespaces | Route::InNamespace { .. } | Route::UnknownApi => None,
+        };
+        if parts.uri.path_and_query().is_some_and(|uri| uri.as_str().len() > MAX_URI) {
+            let text = "The length of the request's URI exceeds the limit of 8192 characters.";
+            return Admitted::Answered(Err(ApiError::new(StatusCode::URI_TOO_LONG, text)));
+        }
+        if let Some(outcome) = open {
+            return Admitted::Answered(outcome);
+        }
+        match auth::authenticate(&self.identities, &parts.headers).await {
+            Err(error) => Admitted::Answered(Err(error)),
+            Ok(_) if !respond::accepts(&parts.headers, "application/json") => {
+                Admitted::Answered(Err(ApiError::not_acceptable("application/json")))
+            }
+            Ok(caller) => Admitted::Caller(caller),
+        }
+    }
+
+    /// A document that anybody may read.
+    fn open(&self, method: &Method, reply: impl FnOnce() -> Reply) -> Result<Reply, ApiError> {
+        if method == Method::GET { Ok(reply()) } else { Err(ApiError::method_not_allowed("GET")) }
+    }
+
+    /// An invocation with a body above the namespace's limit will be refused, so such a body is not kept (LIM-02).
+    fn kept_of_body(&self, method: &Method, caller: &Caller) -> u64 {
+        if method == Method::POST { caller.limits.payload.as_bytes() } else { u64::MAX }
+    }
+
+    /// Route and names, then the method, then the right that the method needs.
+    async fn dispatch(&self, route: Route<'_>, asked: Asked<'_>) -> Result<Reply, ApiError> {
+        let (namespace, resource) = match route {
+            Route::Namespaces => {
+                only_get(asked.method)?;
+                return namespaces::list(&asked.caller);
+            }
+            Route::InNamespace { namespace, resource } => (namespace, resource),
+            Route::Root | Route::Ping | Route::Api | Route::UnknownApi | Route::Unknown => {
+                return Err(ApiError::no_route());
+            }
+        };
+        let namespace = resolve_namespace(&namespace, &asked.caller)?;
+        match resource {
+            Resource::Action { .. } | Resource::PackagedAction { .. } => {
+                self.dispatch_action(namespace, resource, asked).await
+            }
+            Resource::Actions
+            | Resource::ActionsOfPackage { .. }
+            | Resource::Activations
+            | Resource::Activation { .. }
+            | Resource::Limits
+            | Resource::LimitsEntity => self.dispatch_reading(namespace, resource, asked).await,
+        }
+    }
+
+    /// Everything that can only be read.
+    async fn dispatch_reading(
+        &self,
+        namespace: EntityName,
+        resource: Resource<'_>,
+        asked: Asked<'_>,
+    ) -> Result<Reply, ApiError> {
+        let package = match &resource {
+            Resource::ActionsOfPackage { package } => Some(EntityName::new(package)?),
+            _ => None,
+        };
+        only_get(asked.method)?;
+        let (caller, query) = (&*asked.caller, asked.query);
+        entitlement::right(caller, Privilege::Read)?;
+        match (resource, package) {
+            (Resource::ActionsOfPackage { .. }, Some(package)) => {
+                self.list_package(caller, &namespace, &package, query).await
+            }
+            (Resource::Activations, _) => self.list_activations(caller, &namespace, query).await,
+            (Resource::Activation { id, part }, _) => {
+                self.get_activation(caller, &namespace, &id, part).await
+            }
+            (Resource::Limits, _) => namespaces::limits(caller, &namespace),
+            (Resource::LimitsEntity, _) => namespaces::limits_entity(),
+            (
+                Resource::Actions
+                | Resource::ActionsOfPackage { .. }
+                | Resource::Action { .. }
+                | Resource::PackagedAction { .. },
+                _,
+            ) => self.list_actions(caller, &namespace, query).await,
+        }
+    }
+
+    /// An action that is named.
+    async fn dispatch_action(
+        &self,
+        namespace: EntityName,
+        resource: Resource<'_>,
+        asked: Asked<'_>,
+    ) -> Result<Reply, ApiError> {
+        let allowed = resource.methods();
+        let target = actions::Target::new(namespace, resource)?;
+        match *asked.method {
+            Method::POST => self.invoke(target, asked).await,
+            Method::GET => self.get_action(target, asked).await,
+            Method::PUT => self.put_action(target, asked).await,
+            Method::DELETE => self.delete_action(target, asked).await,
+            _ => Err(ApiError::method_not_allowed(allowed)),
+        }
+    }
+}
+
+/// What comes of a request before its body is read.
+enum Admitted {
+    /// Nothing more is needed.
+    Answered(Result<Reply, ApiError>),
+    /// Who asks.
+    Caller(Arc<Caller>),
+}
+
+/// HTTP-03
+fn resolve_namespace(segment: &Segment<'_>, caller: &Caller) -> Result<EntityName, ApiError> {
+    if segment == "_" || **segment == *caller.namespace().as_str() {
+        return Ok(caller.namespace().clone());
+    }
+    EntityName::new(segment).map_err(|error| error.of_namespace().into())
+}
+
+fn only_get(method: &Method) -> Result<(), ApiError> {
+    if method == Method::GET { Ok(()) } else { Err(ApiError::method_not_allowed("GET")) }
+}
+
+/// A list made of JSON texts.
+fn listed<T: AsRef<[u8]>>(items: &[T]) -> Reply {
+    let length: usize = items.iter().map(|item| item.as_ref().len() + 1).sum();
+    let mut body = Vec::with_capacity(length + 1);
+    body.push(b'[');
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            body.push(b',');
+        }
+        body.extend_from_slice(item.as_ref());
+    }
+    body.push(b']');
+    Reply::json(StatusCode::OK, Bytes::from(body))
+}
+
+/// LIST-03
+fn counted(collection: &str, count: u64, skip: usize) -> Reply {
+    let left = count.saturating_sub(skip as u64);
+    Reply::json(StatusCode::OK, Cow::from(format!("{{\"{collection}\":{left}}}")).into_owned())
+}

@@ -1,0 +1,244 @@
+//! From the path of a request to what it names, without allocating for plain paths.
+//!
+//! Whether names are well-formed is asked later, once the caller is known (ERR-18).
+
+use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
+
+/// One segment of a path, decoded (HTTP-04).
+pub(crate) type Segment<'a> = Cow<'a, str>;
+
+/// What a path names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Route<'a> {
+    /// `/`
+    Root,
+    /// `/ping`
+    Ping,
+    /// `/api/v1`, also with a slash.
+    Api,
+    /// `/api/v1/namespaces`
+    Namespaces,
+    /// Something in a namespace.
+    InNamespace {
+        /// Which, or `_` for the caller's own (HTTP-03).
+        namespace: Segment<'a>,
+        /// What.
+        resource: Resource<'a>,
+    },
+    /// Nothing, below `/api/v1`.
+    UnknownApi,
+    /// Nothing, elsewhere.
+    Unknown,
+}
+
+/// What a path names in a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Resource<'a> {
+    /// `actions`
+    Actions,
+    /// `actions/NAME`
+    Action {
+        /// The action.
+        name: Segment<'a>,
+    },
+    /// `actions/PACKAGE/`: what is in the package (HTTP-02, LIST-12).
+    ActionsOfPackage {
+        /// The package.
+        package: Segment<'a>,
+    },
+    /// `actions/PACKAGE/NAME`
+    PackagedAction {
+        /// The package, or a binding of one.
+        package: Segment<'a>,
+        /// The action.
+        name: Segment<'a>,
+    },
+    /// `activations`
+    Activations,
+    /// `activations/ID`, and parts of it.
+    Activation {
+        /// Its id.
+        id: Segment<'a>,
+        /// Which part.
+        part: Part,
+    },
+    /// `limits`
+    Limits,
+    /// `limits/X`
+    LimitsEntity,
+}
+
+/// A part of an activation record (ATV-05).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// All of it.
+    Record,
+    /// `/result`
+    Result,
+    /// `/logs`
+    Logs,
+}
+
+/// Where the versioned API begins (HTTP-01).
+const BASE: &str = "/api/v1";
+
+/// Reads a path.
+pub(crate) fn parse(path: &str) -> Route<'_> {
+    match path {
+        "/" | "" => return Route::Root,
+        "/ping" => return Route::Ping,
+        _ => {}
+    }
+    match path.strip_prefix(BASE) {
+        Some("" | "/") => Route::Api,
+        Some(rest) => match rest.strip_prefix('/') {
+            Some(rest) => below_base(rest).unwrap_or(Route::UnknownApi),
+            None => Route::Unknown,
+        },
+        None => Route::Unknown,
+    }
+}
+
+fn below_base(rest: &str) -> Option<Route<'_>> {
+    // One slash at the end stands for itself; whether it may be there depends on what is before it.
+    let (rest, slash) = match rest.strip_suffix('/') {
+        Some(rest) => (rest, true),
+        None => (rest, false),
+    };
+    let mut segments = rest.split('/');
+    if segments.next()? != "namespaces" {
+        return None;
+    }
+    let Some(namespace) = segments.next() else { return Some(Route::Namespaces) };
+    let collection = segments.next()?;
+    let entity = [segments.next(), segments.next()];
+    // Empty segments match nothing, and no path is longer (HTTP-25, ACT-30).
+    if segments.next().is_some() || namespace.is_empty() || entity.contains(&Some("")) {
+        return None;
+    }
+    let resource = match collection {
+        "actions" => action(entity, slash)?,
+        "activations" => activation(entity, slash)?,
+        "limits" => match entity {
+            [None, _] => Resource::Limits,
+            [Some(_), None] if !slash => Resource::LimitsEntity,
+            [Some(_), _] => return None,
+        },
+        _ => return None,
+    };
+    Some(Route::InNamespace { namespace: decoded(namespace), resource })
+}
+
+fn action<'a>(entity: [Option<&'a str>; 2], slash: bool) -> Option<Resource<'a>> {
+    match (entity, slash) {
+        ([None, _], _) => Some(Resource::Actions),
+        ([Some(name), None], false) => Some(Resource::Action { name: decoded(name) }),
+        ([Some(package), None], true) => Some(Resource::ActionsOfPackage { package: decoded(package) }),
+        ([Some(package), Some(name)], false) => {
+            Some(Resource::PackagedAction { package: decoded(package), name: decoded(name) })
+        }
+        ([Some(_), Some(_)], true) => None,
+    }
+}
+
+fn activation<'a>(entity: [Option<&'a str>; 2], slash: bool) -> Option<Resource<'a>> {
+    let part = match (entity, slash) {
+        ([None, _], _) => return Some(Resource::Activations),
+        ([Some(_), None], _) => Part::Record,
+        ([Some(_), Some("result")], false) => Part::Result,
+        ([Some(_), Some("logs")], false) => Part::Logs,
+        ([Some(_), Some(_)], _) => return None,
+    };
+    entity[0].map(|id| Resource::Activation { id: decoded(id), part })
+}
+
+/// What is not UTF-8 becomes a character that no name has.
+fn decoded(segment: &str) -> Segment<'_> {
+    percent_decode_str(segment).decode_utf8_lossy()
+}
+
+impl Resource<'_> {
+    /// The methods that it has, as the header `Allow` names them.
+    pub(crate) fn methods(&self) -> &'static str {
+        match self {
+            Resource::Action { .. } | Resource::PackagedAction { .. } => "PUT, GET, DELETE, POST",
+            Resource::Actions
+            | Resource::ActionsOfPackage { .. }
+            | Resource::Activations
+            | Resource::Activation { .. }
+            | Resource::Limits
+            | Resource::LimitsEntity => "GET",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn resource(path: &str) -> Option<Resource<'_>> {
+        match parse(path) {
+            Route::InNamespace { resource, .. } => Some(resource),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn http_02_a_slash_at_the_end_is_accepted_where_upstream_does() {
+        assert_eq!(parse("/api/v1"), Route::Api);
+        assert_eq!(parse("/api/v1/"), Route::Api);
+        assert_eq!(parse("/api/v1/namespaces/"), Route::Namespaces);
+        assert_eq!(resource("/api/v1/namespaces/_/actions/"), Some(Resource::Actions));
+        assert_eq!(resource("/api/v1/namespaces/_/limits/"), Some(Resource::Limits));
+        let package = Resource::ActionsOfPackage { package: "p".into() };
+        assert_eq!(resource("/api/v1/namespaces/_/actions/p/"), Some(package));
+        let record = Resource::Activation { id: "x".into(), part: Part::Record };
+        assert_eq!(resource("/api/v1/namespaces/_/activations/x/"), Some(record));
+        assert_eq!(resource("/api/v1/namespaces/_/activations/x/logs/"), None);
+        assert_eq!(resource("/api/v1/namespaces/_/actions/p/a/"), None);
+    }
+
+    #[test]
+    fn http_04_segments_are_decoded_after_they_are_cut() {
+        let action = Resource::PackagedAction { package: "a b".into(), name: "x@y/z".into() };
+        assert_eq!(resource("/api/v1/namespaces/_/actions/a%20b/x%40y%2Fz"), Some(action));
+    }
+
+    #[test]
+    fn http_25_act_30_empty_and_surplus_segments_match_nothing() {
+        for path in [
+            "/api/v1//namespaces",
+            "/api/v1/namespaces//actions",
+            "/api/v1/namespaces/_/actions//",
+            "/api/v1/namespaces/_/actions//a",
+            "/api/v1/namespaces/_/actions/a//",
+            "/api/v1/namespaces/_/actions/a/b/c",
+            "/api/v1/namespaces/_",
+            "/api/v1/namespaces/_/",
+            "/api/v1/namespaces/_/nothing",
+            "/api/v1/namespaces/_/limits/a/b",
+            "/api/v1/namespaces/_/activations/a/b",
+        ] {
+            assert_eq!(parse(path), Route::UnknownApi, "{path}");
+        }
+        for path in ["/api/v1x", "/api", "/x", "/ping/", "//"] {
+            assert_eq!(parse(path), Route::Unknown, "{path}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_path_makes_it_panic(path in "(/api/v1)?(/|namespaces|_|actions|activations|limits|%[0-9a-fA-F]?|.){0,24}") {
+            parse(&path);
+        }
+
+        #[test]
+        fn names_come_out_as_they_were_written(name in "[A-Za-z0-9_][A-Za-z0-9_@.& -]{0,20}") {
+            let path = format!("/api/v1/namespaces/_/actions/{}", percent_encoding::utf8_percent_encode(&name, percent_encoding::NON_ALPHANUMERIC));
+            let expected = Some(Resource::Action { name: name.as_str().into() });
+            prop_assert_eq!(resource(&path), expected);
+        }
+    }
+}

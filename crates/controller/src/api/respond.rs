@@ -1,0 +1,189 @@
+//! From what a handler says to a response with its headers.
+
+use super::error::{ApiError, Extra};
+use bytes::Bytes;
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW,
+    CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use serde::Serialize;
+use types::{ActivationId, TransactionId};
+
+/// The body of every response: all of it, known when the response is made.
+pub type Body = Full<Bytes>;
+
+const ACTIVATION_ID: HeaderName = HeaderName::from_static("x-openwhisk-activation-id");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"OpenWhisk secure realm\"");
+
+/// HTTP-14
+const CORS_ORIGIN: HeaderValue = HeaderValue::from_static("*");
+const CORS_HEADERS: HeaderValue =
+    HeaderValue::from_static("Authorization, Origin, X-Requested-With, Content-Type, Accept, User-Agent");
+const CORS_METHODS: HeaderValue = HeaderValue::from_static("GET, DELETE, POST, PUT, HEAD");
+
+/// What a handler answers when all goes well.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    status: StatusCode,
+    body: Bytes,
+    content_type: Option<HeaderValue>,
+    activation: Option<ActivationId>,
+}
+
+impl Reply {
+    /// A JSON text.
+    pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+        Reply { status, body: body.into(), content_type: Some(JSON), activation: None }
+    }
+
+    /// A value as JSON, with status 200.
+    pub(crate) fn of<T: Serialize + ?Sized>(value: &T) -> Result<Reply, ApiError> {
+        let body = serde_json::to_vec(value).map_err(|error| ApiError::internal(&error))?;
+        Ok(Reply::json(StatusCode::OK, body))
+    }
+
+    /// A plain text, with status 200.
+    pub(crate) fn text(body: &'static str) -> Reply {
+        Reply {
+            status: StatusCode::OK,
+            body: Bytes::from_static(body.as_bytes()),
+            content_type: Some(TEXT),
+            activation: None,
+        }
+    }
+
+    /// Nothing but a status.
+    pub(crate) fn empty(status: StatusCode) -> Reply {
+        Reply { status, body: Bytes::new(), content_type: None, activation: None }
+    }
+
+    /// The same, naming the activation that was made (HTTP-19).
+    pub(crate) fn for_activation(self, id: ActivationId) -> Reply {
+        Reply { activation: Some(id), ..self }
+    }
+}
+
+/// Makes the response: body, CORS headers where they belong, transaction id (HTTP-11), activation id.
+pub(crate) fn respond(
+    outcome: Result<Reply, ApiError>,
+    transaction: &TransactionId,
+    transaction_header: &HeaderName,
+    cors: bool,
+) -> Response<Body> {
+    let mut headers = HeaderMap::with_capacity(8);
+    if cors {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, CORS_ORIGIN);
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, CORS_HEADERS);
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, CORS_METHODS);
+    }
+    // A client's own id came as a header, and ours are letters and digits.
+    if let Ok(value) = HeaderValue::from_str(transaction.as_str()) {
+        headers.insert(transaction_header, value);
+    }
+    let (status, body) = match outcome {
+        Ok(reply) => {
+            if let Some(content_type) = reply.content_type {
+                headers.insert(CONTENT_TYPE, content_type);
+            }
+            if let Some(id) = reply.activation {
+                headers.insert(ACTIVATION_ID, activation_value(id));
+            }
+            (reply.status, reply.body)
+        }
+        Err(error) => {
+            headers.insert(CONTENT_TYPE, JSON);
+            add_extra(&mut headers, error.extra());
+            (error.status(), envelope(&error, transaction))
+        }
+    };
+    let mut response = Response::new(Body::new(body));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// ERR-01
+fn envelope(error: &ApiError, transaction: &TransactionId) -> Bytes {
+    #[derive(Serialize)]
+    struct Envelope<'a> {
+        error: &'a str,
+        code: &'a TransactionId,
+    }
+    let envelope = Envelope { error: error.text(), code: transaction };
+    serde_json::to_vec(&envelope).unwrap_or_default().into()
+}
+
+fn add_extra(headers: &mut HeaderMap, extra: Extra) {
+    match extra {
+        Extra::None => {}
+        Extra::Challenge => {
+            headers.insert(WWW_AUTHENTICATE, CHALLENGE);
+        }
+        Extra::RetryAfter(seconds) => {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        Extra::Allow(methods) => {
+            headers.insert(ALLOW, HeaderValue::from_static(methods));
+        }
+        Extra::Activation(id) => {
+            headers.insert(ACTIVATION_ID, activation_value(id));
+        }
+    }
+}
+
+fn activation_value(id: ActivationId) -> HeaderValue {
+    // Hexadecimal digits always make a header.
+    HeaderValue::from_bytes(&id.encode()).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// Whether the client takes that type (ERR-10).
+pub(crate) fn accepts(headers: &HeaderMap, kind: &str) -> bool {
+    let mut given = headers.get_all(http::header::ACCEPT).iter().peekable();
+    if given.peek().is_none() {
+        return true;
+    }
+    let family = kind.split('/').next().unwrap_or_default();
+    let ranges = given.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    // The most precise range that fits decides.
+    let mut best: Option<(u8, bool)> = None;
+    for range in ranges {
+        let mut parts = range.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let precision = match name.split_once('/') {
+            Some(("*", "*")) => 1,
+            Some((named, "*")) if named == family => 2,
+            Some(_) if name == kind => 3,
+            _ => continue,
+        };
+        let refused = parts.filter_map(|part| part.strip_prefix("q=")).any(|q| q.parse() == Ok(0.0));
+        if best.is_none_or(|(found, _)| precision > found) {
+            best = Some((precision, !refused));
+        }
+    }
+    best.is_some_and(|(_, taken)| taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn err_10_the_most_precise_range_decides() {
+        let accepts = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(http::header::ACCEPT, HeaderValue::from_static(value));
+            accepts(&headers, "application/json")
+        };
+        for good in ["*/*", "application/*", "text/html, application/json;q=0.1", "Application/JSON"] {
+            assert!(accepts(good), "{good}");
+        }
+        for bad in ["text/html", "application/json;q=0", "*/*, application/json; q=0.0", "application/xml"] {
+            assert!(!accepts(bad), "{bad}");
+        }
+        assert!(super::accepts(&HeaderMap::new(), "application/json"));
+    }
+}

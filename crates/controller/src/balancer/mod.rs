@@ -1,0 +1,18 @@
+//! Who gets an activation next. Load balancers differ in this and nothing else.
+
+mod pull;
+
+pub(crate) use pull::Pull;
+
+use rpc::{ActivationMessage, Refusal};
+use std::fmt;
+use std::sync::Arc;
+
+/// Hands activations on to where they will be run.
+pub(crate) trait LoadBalancer: Send + Sync + fmt::Debug {
+    /// Hands one on, without waiting for what comes of it.
+    ///
+    /// # Errors
+    /// When nobody takes it; nothing happens then.
+    fn publish(&self, message: Arc<ActivationMessage>) -> Result<(), Refusal>;
+}

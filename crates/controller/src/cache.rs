@@ -1,0 +1,197 @@
+//! What the controller remembers of the store, so that a warm request reads nothing.
+
+use crate::entities::Entities;
+use crate::identities::Identities;
+use async_trait::async_trait;
+use parking_lot::RwLock;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use store::{ArtifactStore, Attachment, Document, DocumentKind, EntityQuery, PutError, StoreError};
+use types::Revision;
+
+/// Locks of one cache; a power of two.
+const SHARDS: usize = 16;
+
+/// Entries of one shard. A full shard is emptied and fills again with what is in use.
+const SHARD_CAPACITY: usize = 1024;
+
+/// A bounded map of things that were read. What was read before an invalidation is never added after it.
+pub(crate) struct Cache<V> {
+    hasher: RandomState,
+    shards: [RwLock<HashMap<Box<[u8]>, Arc<V>>>; SHARDS],
+    generation: AtomicU64,
+}
+
+/// When a reading began; see [`Cache::insert`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Generation(u64);
+
+impl<V> Cache<V> {
+    pub(crate) fn new() -> Cache<V> {
+        Cache {
+            hasher: RandomState::new(),
+            shards: std::array::from_fn(|_| RwLock::default()),
+            generation: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn get(&self, key: &[u8]) -> Option<Arc<V>> {
+        self.shard(key).read().get(key).cloned()
+    }
+
+    /// To be taken before the store is read.
+    pub(crate) fn generation(&self) -> Generation {
+        Generation(self.generation.load(Ordering::SeqCst))
+    }
+
+    /// Adds what was read since `generation`, unless something was invalidated in the meantime.
+    pub(crate) fn insert(&self, key: &[u8], value: Arc<V>, generation: Generation) {
+        let mut shard = self.shard(key).write();
+        // Under the lock: an invalidation that comes later will find the entry.
+        if self.generation() != generation {
+            return;
+        }
+        if shard.len() >= SHARD_CAPACITY && !shard.contains_key(key) {
+            shard.clear();
+        }
+        shard.insert(Box::from(key), value);
+    }
+
+    /// Drops every entry for which `stale` says so.
+    pub(crate) fn invalidate(&self, stale: impl Fn(&V) -> bool) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        for shard in &self.shards {
+            shard.write().retain(|_, value| !stale(value));
+        }
+    }
+
+    fn shard(&self, key: &[u8]) -> &RwLock<HashMap<Box<[u8]>, Arc<V>>> {
+        let hash = usize::try_from(self.hasher.hash_one(key) >> 32).unwrap_or_default();
+        &self.shards[hash % SHARDS]
+    }
+}
+
+/// The artifact store; whoever writes through it makes the controller forget what it remembers of the document.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    store: Arc<dyn ArtifactStore>,
+    identities: Arc<Identities>,
+    entities: Arc<Entities>,
+}
+
+impl Watched {
+    pub(crate) fn new(
+        store: Arc<dyn ArtifactStore>,
+        identities: Arc<Identities>,
+        entities: Arc<Entities>,
+    ) -> Watched {
+        Watched { store, identities, entities }
+    }
+
+    fn changed(&self, id: &str) {
+        if id.starts_with("subject:") || id.starts_with("limits:") {
+            self.identities.forget();
+        } else {
+            self.entities.forget(id);
+        }
+    }
+}
+
+/// Tells of a change when it is dropped: also when a write fails or is given up half-way, because then nobody knows
+/// whether it took place.
+struct Change<'a>(&'a Watched, &'a str);
+
+impl Drop for Change<'_> {
+    fn drop(&mut self) {
+        self.0.changed(self.1);
+    }
+}
+
+#[async_trait]
+impl ArtifactStore for Watched {
+    async fn put(
+        &self,
+        document: Document,
+        attachment: Option<Attachment>,
+        expected: Option<Revision>,
+    ) -> Result<Revision, PutError> {
+        let id = document.id.clone();
+        let _change = Change(self, &id);
+        self.store.put(document, attachment, expected).await
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<Document>, StoreError> {
+        self.store.get(id).await
+    }
+
+    async fn find(&self, lookup: &str) -> Result<Option<Document>, StoreError> {
+        self.store.find(lookup).await
+    }
+
+    async fn attachment(&self, id: &str, revision: Revision) -> Result<Option<Attachment>, StoreError> {
+        self.store.attachment(id, revision).await
+    }
+
+    async fn delete(&self, id: &str, revision: Revision) -> Result<(), PutError> {
+        let _change = Change(self, id);
+        self.store.delete(id, revision).await
+    }
+
+    async fn list(&self, query: &EntityQuery) -> Result<Vec<Document>, StoreError> {
+        self.store.list(query).await
+    }
+
+    async fn count(&self, query: &EntityQuery) -> Result<u64, StoreError> {
+        self.store.count(query).await
+    }
+
+    async fn scan(
+        &self,
+        kind: DocumentKind,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Document>, StoreError> {
+        self.store.scan(kind, after, limit).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_before_an_invalidation_is_not_added_after_it() {
+        let cache = Cache::new();
+        let before = cache.generation();
+        cache.invalidate(|_| true);
+        cache.insert(b"a", Arc::new(1), before);
+        assert!(cache.get(b"a").is_none());
+        cache.insert(b"a", Arc::new(2), cache.generation());
+        assert_eq!(cache.get(b"a").as_deref(), Some(&2));
+    }
+
+    #[test]
+    fn only_what_is_stale_goes() {
+        let cache = Cache::new();
+        for number in [1u8, 2] {
+            cache.insert(&[number], Arc::new(number), cache.generation());
+        }
+        cache.invalidate(|value| *value == 1);
+        assert!(cache.get(&[1]).is_none());
+        assert!(cache.get(&[2]).is_some());
+    }
+
+    #[test]
+    fn a_full_shard_is_emptied() {
+        let cache = Cache::new();
+        let total = SHARDS * SHARD_CAPACITY * 2;
+        for number in 0..total {
+            cache.insert(&number.to_be_bytes(), Arc::new(number), cache.generation());
+        }
+        let kept: usize = cache.shards.iter().map(|shard| shard.read().len()).sum();
+        assert!(kept <= SHARDS * SHARD_CAPACITY);
+        assert!(cache.get(&(total - 1).to_be_bytes()).is_some());
+    }
+}

@@ -1,0 +1,73 @@
+use base::clock::Clock;
+use base::ids::IdSource;
+use http::HeaderName;
+use rpc::SchedulerLink;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{ActivationStore, ArtifactStore};
+use types::{ControllerId, RuntimeManifest, SystemLimits};
+
+/// What an operator can choose.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What the platform allows.
+    pub limits: SystemLimits,
+    /// The build's date, for `wsk property get --apibuild` (HTTP-05).
+    pub build: String,
+    /// The build's number (HTTP-05).
+    pub build_number: String,
+    /// The greatest time that a blocking invocation waits (INV-03).
+    pub max_wait: Duration,
+    /// The header that carries transaction ids (HTTP-11).
+    pub transaction_header: HeaderName,
+    /// The kinds that may be created by namespaces without a list of their own; `None`: all (AUTH-13).
+    pub allowed_kinds: Option<Vec<String>>,
+    /// Whether new actions get the annotation `provide-api-key: false` (ACT-25).
+    pub withhold_api_key: bool,
+    /// Whether actions of shared packages can be invoked only, and not read (ACT-32).
+    pub execute_only: bool,
+    /// Whether answers to PUT and DELETE carry the entity (ACT-31).
+    pub response_payload: bool,
+    /// How many controllers share the limits of a namespace (THR-06).
+    pub controllers: u32,
+    /// For how long an identity is used before it is read again, so that a key that another process revoked goes
+    /// (AUTH-17).
+    pub identity_cache: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            limits: SystemLimits::default(),
+            build: String::from("unknown"),
+            build_number: String::from(env!("CARGO_PKG_VERSION")),
+            max_wait: Duration::from_secs(60),
+            transaction_header: HeaderName::from_static("x-request-id"),
+            allowed_kinds: None,
+            withhold_api_key: true,
+            execute_only: false,
+            response_payload: true,
+            controllers: 1,
+            identity_cache: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What a controller stands on.
+#[derive(Clone, Debug)]
+pub struct Deps {
+    /// Entities, subjects and limits.
+    pub artifacts: Arc<dyn ArtifactStore>,
+    /// Intents and records.
+    pub activations: Arc<dyn ActivationStore>,
+    /// Where activations are submitted.
+    pub scheduler: Arc<dyn SchedulerLink>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Activation and transaction ids.
+    pub ids: Arc<IdSource>,
+    /// The kinds that there are.
+    pub runtimes: Arc<RuntimeManifest>,
+    /// Which controller this is.
+    pub id: ControllerId,
+}

@@ -1,0 +1,50 @@
+//! Who may do what (section AUTH of the API rules). Nothing here reads a store: what a decision needs is handed in.
+
+use crate::api::ApiError;
+use crate::entities::PackageAccess;
+use crate::identities::{Caller, Place};
+use std::fmt::Display;
+use types::{EntityName, Privilege};
+
+/// Whether the caller has that right at all (AUTH-06).
+pub(crate) fn right(caller: &Caller, right: Privilege) -> Result<(), ApiError> {
+    if caller.identity.rights.contains(&right) { Ok(()) } else { Err(ApiError::forbidden()) }
+}
+
+/// Whether the namespace is the caller's own (AUTH-07, AUTH-11, AUTH-12). `resource` is named in the refusal.
+pub(crate) fn own(caller: &Caller, namespace: &EntityName, resource: impl Display) -> Result<(), ApiError> {
+    if owns(caller, namespace) { Ok(()) } else { Err(ApiError::forbidden_resource(resource)) }
+}
+
+/// Whether the namespace is the caller's own.
+pub(crate) fn owns(caller: &Caller, namespace: &EntityName) -> bool {
+    caller.namespace() == namespace
+}
+
+/// Whether the caller may read a package (AUTH-08, AUTH-09): its own one or a published one; a binding only if it is
+/// its own and what it binds may be read too.
+pub(crate) fn read_package(
+    caller: &Caller,
+    namespace: &EntityName,
+    package: &EntityName,
+    access: &PackageAccess,
+) -> Result<(), ApiError> {
+    let owner = owns(caller, namespace);
+    let allowed = match access {
+        PackageAccess::Plain { published } => owner || *published,
+        PackageAccess::Binding { provider, published } => owner && (owns(caller, provider) || *published),
+        // PKG-10: only its owner hears that something is missing (ERR-19).
+        PackageAccess::Broken { provider } => {
+            if owner && owns(caller, &provider.path.namespace()) {
+                return Err(ApiError::resource_not_found(provider));
+            }
+            false
+        }
+    };
+    if allowed { Ok(()) } else { Err(ApiError::forbidden_resource(format_args!("{namespace}/{package}"))) }
+}
+
+/// Counts one invocation against the namespace's limits and takes its place in flight (THR-01 to THR-05).
+pub(crate) fn admit(caller: &Caller, unix_millis: u64) -> Result<Place, ApiError> {
+    caller.admit(unix_millis).map_err(|throttled| ApiError::throttled(throttled.to_string()))
+}

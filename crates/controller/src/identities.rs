@@ -1,0 +1,196 @@
+//! Who calls, and what their namespace uses.
+
+use crate::Config;
+use crate::cache::Cache;
+use base::clock::Clock;
+use engine::throttle::{Allowance, Throttled, Usage};
+use machine::Instant;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use store::subject::find_identity;
+use store::{ArtifactStore, StoreError};
+use types::{AuthKey, EntityName, Identity, LimitBounds, SystemLimits, UserLimits};
+
+/// Namespaces whose use is counted before idle ones are forgotten.
+const COUNTED_NAMESPACES: usize = 4096;
+
+/// An authenticated caller with everything about it that a request may need.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    /// Who.
+    pub(crate) identity: Arc<Identity>,
+    /// What its namespace may do (LIM-10).
+    pub(crate) limits: SystemLimits,
+    /// How often.
+    allowance: Allowance,
+    usage: Arc<Mutex<Usage>>,
+}
+
+/// One activation's place among those in flight of its namespace; given back when it is dropped (THR-03).
+#[derive(Debug)]
+pub(crate) struct Place(Arc<Mutex<Usage>>);
+
+impl Caller {
+    /// The namespace of its credentials.
+    pub(crate) fn namespace(&self) -> &EntityName {
+        &self.identity.namespace.name
+    }
+
+    /// Counts one invocation and takes its place in flight (THR-01, THR-03, THR-04).
+    pub(crate) fn admit(&self, unix_millis: u64) -> Result<Place, Throttled> {
+        self.usage.lock().admit_invocation(unix_millis, &self.allowance)?;
+        Ok(Place(self.usage.clone()))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.lock().ended();
+    }
+}
+
+/// Finds callers by their credentials and remembers them.
+pub(crate) struct Identities {
+    store: Arc<dyn ArtifactStore>,
+    clock: Arc<dyn Clock>,
+    system: SystemLimits,
+    controllers: u32,
+    fresh_for: Duration,
+    cache: Cache<Remembered>,
+    usage: Mutex<HashMap<EntityName, Arc<Mutex<Usage>>>>,
+}
+
+struct Remembered {
+    caller: Arc<Caller>,
+    since: Instant,
+}
+
+impl Identities {
+    pub(crate) fn new(store: Arc<dyn ArtifactStore>, clock: Arc<dyn Clock>, config: &Config) -> Identities {
+        Identities {
+            store,
+            clock,
+            system: config.limits.clone(),
+            controllers: config.controllers,
+            fresh_for: config.identity_cache,
+            cache: Cache::new(),
+            usage: Mutex::default(),
+        }
+    }
+
+    /// The caller that was found for this header not long ago. The header is looked up as it is, so that a warm
+    /// request decodes nothing.
+    pub(crate) fn remembered(&self, header: &[u8]) -> Option<Arc<Caller>> {
+        let known = self.cache.get(header)?;
+        (self.clock.now() - known.since < self.fresh_for).then(|| known.caller.clone())
+    }
+
+    /// Finds the caller that has this key, and remembers it for the header.
+    pub(crate) async fn find(
+        &self,
+        header: &[u8],
+        authkey: &AuthKey,
+    ) -> Result<Option<Arc<Caller>>, StoreError> {
+        let generation = self.cache.generation();
+        let since = self.clock.now();
+        let Some(identity) = find_identity(&*self.store, authkey).await? else { return Ok(None) };
+        let limits = effective(&self.system, &identity.limits);
+        let allowance = Allowance {
+            invocations_per_minute: limits.invocations_per_minute,
+            fires_per_minute: limits.fires_per_minute,
+            concurrent_invocations: limits.concurrent_invocations,
+        };
+        let caller = Arc::new(Caller {
+            allowance: allowance.share(self.controllers),
+            usage: self.usage(&identity.namespace.name),
+            limits,
+            identity: Arc::new(identity),
+        });
+        let remembered = Arc::new(Remembered { caller: caller.clone(), since });
+        self.cache.insert(header, remembered, generation);
+        Ok(Some(caller))
+    }
+
+    /// A place in flight for an activation that was accepted by an earlier process.
+    pub(crate) fn readmit(&self, namespace: &EntityName) -> Place {
+        let usage = self.usage(namespace);
+        usage.lock().began();
+        Place(usage)
+    }
+
+    /// Forgets every caller: a subject or the limits of a namespace have changed (AUTH-03, AUTH-18). What namespaces
+    /// use is not forgotten.
+    pub(crate) fn forget(&self) {
+        self.cache.invalidate(|_| true);
+    }
+
+    fn usage(&self, namespace: &EntityName) -> Arc<Mutex<Usage>> {
+        let mut all = self.usage.lock();
+        if let Some(usage) = all.get(namespace) {
+            return usage.clone();
+        }
+        if all.len() >= COUNTED_NAMESPACES {
+            let now = self.clock.unix_millis();
+            all.retain(|_, usage| Arc::strong_count(usage) > 1 || !usage.lock().is_idle(now));
+        }
+        all.entry(namespace.clone()).or_default().clone()
+    }
+}
+
+impl fmt::Debug for Identities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identities").finish_non_exhaustive()
+    }
+}
+
+/// What a namespace may do: its own limits inside the platform's (LIM-10).
+fn effective(system: &SystemLimits, own: &UserLimits) -> SystemLimits {
+    fn bounds<T: Ord + Copy>(system: LimitBounds<T>, min: Option<T>, max: Option<T>) -> LimitBounds<T> {
+        let inside = |value: T| value.clamp(system.min, system.max);
+        let min = min.map_or(system.min, inside);
+        let max = max.map_or(system.max, inside).max(min);
+        LimitBounds { min, std: system.std.clamp(min, max), max }
+    }
+    SystemLimits {
+        timeout: bounds(system.timeout, own.min_action_timeout, own.max_action_timeout),
+        memory: bounds(system.memory, own.min_action_memory, own.max_action_memory),
+        logs: bounds(system.logs, own.min_action_logs, own.max_action_logs),
+        concurrency: bounds(system.concurrency, own.min_action_concurrency, own.max_action_concurrency),
+        code: system.code,
+        parameters: own.max_parameter_size.map_or(system.parameters, |own| own.min(system.parameters)),
+        payload: own.max_payload_size.map_or(system.payload, |own| own.min(system.payload)),
+        truncation: own.truncation_size.map_or(system.truncation, |own| own.min(system.truncation)),
+        invocations_per_minute: own.invocations_per_minute.or(system.invocations_per_minute),
+        fires_per_minute: own.fires_per_minute.or(system.fires_per_minute),
+        concurrent_invocations: own.concurrent_invocations.or(system.concurrent_invocations),
+        sequence_length: system.sequence_length,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::ByteSize;
+
+    #[test]
+    fn lim_10_own_limits_stay_inside_the_platforms() {
+        let system = SystemLimits::default();
+        let own = UserLimits {
+            max_action_memory: Some(1 << 20),
+            min_action_timeout: Some(1),
+            max_action_timeout: Some(200),
+            max_parameter_size: Some(ByteSize::mb(9)),
+            invocations_per_minute: Some(5),
+            ..UserLimits::default()
+        };
+        let limits = effective(&system, &own);
+        assert_eq!(limits.memory, system.memory);
+        assert_eq!(limits.timeout, LimitBounds { min: 100, std: 200, max: 200 });
+        assert_eq!(limits.parameters, system.parameters);
+        assert_eq!(limits.invocations_per_minute, Some(5));
+        assert_eq!(effective(&system, &UserLimits::default()), system);
+    }
+}

@@ -1,0 +1,75 @@
+//! Waiting for the end of an activation, and telling the client of it (INV-05 to INV-10).
+
+use super::primitive::{Invocation, accepted_body, refused};
+use super::{intent, record};
+use crate::Controller;
+use crate::api::{ApiError, Extra, Reply};
+use http::StatusCode;
+use rpc::ActivationMessage;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use types::Activation;
+
+impl Controller {
+    /// Hands an invocation on and waits for its end, up to `wait`. When the client goes away meanwhile, the activation
+    /// goes on and its record is stored as ever.
+    pub(super) async fn invoke_blocking(
+        &self,
+        invocation: Invocation<'_>,
+        result_only: bool,
+        wait: Duration,
+    ) -> Result<Reply, ApiError> {
+        let (message, place) = self.message(invocation, true);
+        let (sender, mut receiver) = oneshot::channel();
+        self.publish(message.clone(), Some(sender), place).map_err(refused)?;
+        match tokio::time::timeout(wait, &mut receiver).await {
+            Ok(Ok(record)) => finished(&record, result_only),
+            // The wait is over, or whoever closed the entry did not say how it ended.
+            Err(_) | Ok(Err(_)) => self.waited(&message, receiver, result_only).await,
+        }
+        .map_err(|error| error.with(Extra::Activation(message.activation_id)))
+    }
+
+    /// The wait is over (INV-07). Before the client gets the id, an intent is written that outlives this process: what
+    /// is going on must end in a record too.
+    async fn waited(
+        &self,
+        message: &ActivationMessage,
+        mut receiver: oneshot::Receiver<Arc<Activation>>,
+        result_only: bool,
+    ) -> Result<Reply, ApiError> {
+        let id = message.activation_id;
+        // A completion may have been lost though the record was stored (INV-17).
+        let namespace = message.caller.namespace.name.as_str();
+        if let Some(stored) = self.activations.get(namespace, id).await? {
+            let record: Activation =
+                serde_json::from_slice(&stored).map_err(|error| ApiError::corrupted(&error))?;
+            return finished(&record, result_only);
+        }
+        self.activations.accept(intent::write(message)?)?;
+        // It may be running, so that another process must not run it again.
+        let ticket = self.activations.started(id)?;
+        self.activations.durable(ticket).await?;
+        match receiver.try_recv() {
+            Ok(record) => finished(&record, result_only),
+            Err(_) => Ok(Reply::json(StatusCode::ACCEPTED, accepted_body(id)).for_activation(id)),
+        }
+    }
+}
+
+/// INV-05, INV-06, INV-08, INV-09
+fn finished(record: &Activation, result_only: bool) -> Result<Reply, ApiError> {
+    let status = match record.response.status {
+        types::StatusCode::Success => StatusCode::OK,
+        types::StatusCode::ApplicationError | types::StatusCode::DeveloperError => StatusCode::BAD_GATEWAY,
+        types::StatusCode::WhiskError => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let result = record.response.result.as_ref().map_or("{}", |result| result.get());
+    let body = if result_only || result.starts_with('[') {
+        result.as_bytes().to_vec()
+    } else {
+        record::without_logs(record).map_err(|error| ApiError::internal(&error))?
+    };
+    Ok(Reply::json(status, body).for_activation(record.activation_id))
+}

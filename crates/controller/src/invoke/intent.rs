@@ -1,0 +1,111 @@
+//! What is written down of an accepted activation, so that another process can end it.
+
+use bytes::Bytes;
+use rpc::{ActivationMessage, ExecutableAction};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::sync::Arc;
+use store::{Intent, StoreError};
+use types::json::Raw;
+use types::{
+    ActionLimits, ActivationId, ControllerId, EntityPath, FullyQualifiedName, Identity, QueueKey, Revision,
+    SemVer, TransactionId,
+};
+
+/// The body of an intent. The caller is kept whole: the key may go into the container, and the limits are those at the
+/// time of the request.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    transaction: Cow<'a, TransactionId>,
+    caller: Cow<'a, Identity>,
+    action: Action<'a>,
+    #[serde(borrow)]
+    payload: &'a RawValue,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    environment: Option<&'a RawValue>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cause: Option<ActivationId>,
+    received: u64,
+    blocking: bool,
+}
+
+/// The action as it was when it was invoked.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Action<'a> {
+    name: Cow<'a, FullyQualifiedName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    binding: Option<Cow<'a, EntityPath>>,
+    version: SemVer,
+    revision: Revision,
+    kind: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    image: Option<Cow<'a, str>>,
+    limits: ActionLimits,
+    provide_api_key: bool,
+}
+
+/// The intent of an activation.
+pub(super) fn write(message: &ActivationMessage) -> Result<Intent, StoreError> {
+    let action = &message.action;
+    let body = Body {
+        transaction: Cow::Borrowed(&message.transaction_id),
+        caller: Cow::Borrowed(&message.caller),
+        action: Action {
+            name: Cow::Borrowed(&action.name),
+            binding: action.binding.as_ref().map(Cow::Borrowed),
+            version: action.version,
+            revision: action.revision,
+            kind: Cow::Borrowed(&action.kind),
+            image: action.image.as_deref().map(Cow::Borrowed),
+            limits: action.limits,
+            provide_api_key: action.provide_api_key,
+        },
+        payload: &message.payload,
+        environment: message.environment.as_deref(),
+        cause: message.cause,
+        received: message.received,
+        blocking: message.blocking,
+    };
+    let activation_id = message.activation_id;
+    let body = serde_json::to_vec(&body)
+        .map_err(|error| StoreError::new(format!("write the intent of activation {activation_id}"), error))?;
+    Ok(Intent { activation_id, body: Bytes::from(body) })
+}
+
+/// The activation of an intent, with the action as it was.
+pub(super) fn read(
+    intent: &Intent,
+    controller: ControllerId,
+) -> Result<ActivationMessage, serde_json::Error> {
+    let body: Body<'_> = serde_json::from_slice(&intent.body)?;
+    let raw = |text: &RawValue| Raw::from(text.to_owned());
+    let caller = body.caller.into_owned();
+    let name = body.action.name.into_owned();
+    let action = ExecutableAction {
+        name: name.clone(),
+        binding: body.action.binding.map(Cow::into_owned),
+        version: body.action.version,
+        revision: body.action.revision,
+        kind: Arc::from(body.action.kind),
+        image: body.action.image.map(Arc::from),
+        limits: body.action.limits,
+        provide_api_key: body.action.provide_api_key,
+    };
+    Ok(ActivationMessage {
+        activation_id: intent.activation_id,
+        transaction_id: body.transaction.into_owned(),
+        queue: Arc::new(QueueKey { namespace: caller.namespace.name.clone(), action: name }),
+        action: Arc::new(action),
+        caller: Arc::new(caller),
+        controller,
+        blocking: body.blocking,
+        payload: raw(body.payload),
+        environment: body.environment.map(raw),
+        cause: body.cause,
+        received: body.received,
+        journaled: true,
+    })
+}

@@ -1,0 +1,252 @@
+//! The arguments of one activation: the payload over the default parameters (INV-11), as JSON text.
+//!
+//! Nothing is turned into values and back: what the client sent is what the function gets, its numbers, `null`s and
+//! doubled keys included (HTTP-24, INV-12).
+
+use crate::api::ApiError;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use types::json::{self, Raw};
+use types::{Parameter, Parameters};
+
+/// An action's default parameters, written out once.
+#[derive(Debug)]
+pub(crate) struct Defaults {
+    /// For each run.
+    run: Vec<Fragment>,
+    /// For the environment, at initialisation (RUN-10).
+    init: Vec<Fragment>,
+    /// Those that a payload may not set (INV-13).
+    immutable: Vec<Arc<str>>,
+    /// The arguments where there is no payload.
+    alone: Arguments,
+}
+
+/// What an activation is given.
+#[derive(Clone, Debug)]
+pub(crate) struct Arguments {
+    /// With the run: a JSON object.
+    pub(crate) payload: Raw,
+    /// In the environment: a JSON object, if there are init parameters.
+    pub(crate) environment: Option<Raw>,
+}
+
+/// One member of an object.
+#[derive(Debug)]
+struct Fragment {
+    key: Arc<str>,
+    /// `"key":value`
+    text: String,
+}
+
+impl Fragment {
+    fn new(parameter: &Parameter) -> Fragment {
+        let text = format!("{}:{}", json::raw(&*parameter.key), parameter.value);
+        Fragment { key: parameter.key.clone(), text }
+    }
+}
+
+impl Defaults {
+    /// `closed`: the action is `final`, so that its parameters cannot be set, but for those that are `null`
+    /// (INV-12, INV-13).
+    pub(crate) fn new(parameters: &Parameters, closed: bool) -> Defaults {
+        let (init, run): (Vec<&Parameter>, Vec<&Parameter>) = parameters.iter().partition(|p| p.init);
+        let fragments = |all: Vec<&Parameter>| all.into_iter().map(Fragment::new).collect::<Vec<_>>();
+        let immutable = |p: &&Parameter| closed && p.value.get() != "null";
+        let (run, init) = (fragments(run), fragments(init));
+        let alone = Arguments {
+            payload: object(run.iter().map(|fragment| fragment.text.as_str())),
+            environment: environment(init.iter().map(|fragment| fragment.text.as_str())),
+        };
+        let immutable = parameters.iter().filter(immutable).map(|p| p.key.clone()).collect();
+        Defaults { run, init, immutable, alone }
+    }
+
+    /// The arguments with a payload that [`check`] let pass.
+    pub(crate) fn merge(&self, payload: Option<&str>) -> Result<Arguments, ApiError> {
+        let Some(payload) = payload else { return Ok(self.alone.clone()) };
+        if self.run.is_empty() && self.init.is_empty() {
+            let payload = json::parse(payload).map_err(|error| ApiError::malformed_json(&error))?;
+            return Ok(Arguments { payload, environment: None });
+        }
+        let payload = json::compact(payload.trim_ascii());
+        let members = json::members(&payload).map_err(|error| ApiError::malformed_json(&error))?;
+        let given = |key: &str| members.iter().any(|(name, _)| name == key);
+        if self.immutable.iter().any(|key| given(key)) {
+            let text = "Request defines parameters that are not allowed (e.g., reserved properties).";
+            return Err(ApiError::bad_request(text));
+        }
+        let defaults = |all: &[Fragment]| -> Vec<String> {
+            all.iter().filter(|fragment| !given(&fragment.key)).map(|f| f.text.clone()).collect()
+        };
+        let mut run = defaults(&self.run);
+        if self.init.is_empty() {
+            // The payload's own text, without its braces.
+            let inner = payload.get(1..payload.len().saturating_sub(1)).unwrap_or_default();
+            run.extend((!inner.is_empty()).then(|| inner.to_owned()));
+            return Ok(Arguments { payload: object(run.iter().map(String::as_str)), environment: None });
+        }
+        // What the payload says of an init parameter goes the same way as the parameter (RUN-10).
+        let mut init = defaults(&self.init);
+        for (key, value) in &members {
+            let text = format!("{}:{}", json::raw(&**key), value.get());
+            let is_init = self.init.iter().any(|fragment| *fragment.key == **key);
+            if is_init { init.push(text) } else { run.push(text) }
+        }
+        Ok(Arguments {
+            payload: object(run.iter().map(String::as_str)),
+            environment: environment(init.iter().map(String::as_str)),
+        })
+    }
+}
+
+/// Whether a payload is one JSON object (INV-02).
+pub(crate) fn check(payload: &str) -> Result<(), ApiError> {
+    let value: &RawValue = serde_json::from_str(payload).map_err(|error| ApiError::malformed_json(&error))?;
+    if value.get().starts_with('{') { Ok(()) } else { Err(ApiError::malformed("JSON object expected")) }
+}
+
+fn environment<'a>(members: impl ExactSizeIterator<Item = &'a str>) -> Option<Raw> {
+    (members.len() > 0).then(|| object(members))
+}
+
+/// An object of members that are JSON already.
+fn object<'a>(members: impl Iterator<Item = &'a str>) -> Raw {
+    let mut text = String::from("{");
+    for (at, member) in members.enumerate() {
+        if at > 0 {
+            text.push(',');
+        }
+        text.push_str(member);
+    }
+    text.push('}');
+    match RawValue::from_string(text) {
+        Ok(object) => Arc::from(object),
+        // Members are made of keys and values that were JSON before; an object of them is JSON too.
+        Err(error) => unreachable!("an object of JSON members is not JSON: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::{Map, Value};
+
+    fn defaults(text: &str, closed: bool) -> Defaults {
+        Defaults::new(&serde_json::from_str(text).unwrap(), closed)
+    }
+
+    fn merged(parameters: &str, payload: Option<&str>) -> (String, Option<String>) {
+        let arguments = defaults(parameters, false).merge(payload).unwrap();
+        (arguments.payload.get().to_owned(), arguments.environment.map(|env| env.get().to_owned()))
+    }
+
+    #[test]
+    fn inv_02_a_payload_is_one_object() {
+        assert!(check(" {\"a\":1} ").is_ok());
+        for bad in ["[1]", "1", "null", "\"x\""] {
+            assert_eq!(
+                check(bad).unwrap_err().text(),
+                "The request content was malformed:\nJSON object expected",
+                "{bad}"
+            );
+        }
+        for bad in ["{", "{} {}", "{\"a\":}", "nope"] {
+            assert!(check(bad).unwrap_err().text().starts_with("The request content was malformed:\n"));
+        }
+    }
+
+    #[test]
+    fn inv_11_the_payload_wins() {
+        let parameters = r#"[{"key":"a","value":1},{"key":"b","value":{"x":1.0}}]"#;
+        assert_eq!(merged(parameters, None).0, r#"{"a":1,"b":{"x":1.0}}"#);
+        assert_eq!(merged(parameters, Some("{ }")).0, r#"{"a":1,"b":{"x":1.0}}"#);
+        assert_eq!(merged(parameters, Some(r#"{"b": null, "c": 2}"#)).0, r#"{"a":1,"b":null,"c":2}"#);
+    }
+
+    #[test]
+    fn http_24_what_nobody_looks_into_is_passed_on_as_it_came() {
+        let payload = r#"{"n":12345678901234567890123,"e":1e400,"z":null,"n":1.50}"#;
+        assert_eq!(merged("[]", Some(payload)).0, payload);
+        assert_eq!(
+            merged(r#"[{"key":"k","value":1}]"#, Some(payload)).0,
+            format!(r#"{{"k":1,{}"#, &payload[1..])
+        );
+        assert_eq!(merged("[]", Some("{\n \"a\": 1 }\n")).0, r#"{"a":1}"#);
+    }
+
+    #[test]
+    fn run_10_init_parameters_go_to_the_environment_wherever_they_come_from() {
+        let parameters = r#"[{"key":"a","value":1},{"key":"i","value":"x","init":true}]"#;
+        assert_eq!(merged(parameters, None), (r#"{"a":1}"#.to_owned(), Some(r#"{"i":"x"}"#.to_owned())));
+        assert_eq!(
+            merged(parameters, Some(r#"{"i":"y","b":2}"#)),
+            (r#"{"a":1,"b":2}"#.to_owned(), Some(r#"{"i":"y"}"#.to_owned()))
+        );
+    }
+
+    #[test]
+    fn inv_12_inv_13_what_is_final_cannot_be_set_unless_it_is_null() {
+        let defaults = defaults(r#"[{"key":"a","value":1},{"key":"n","value":null}]"#, true);
+        let refused = defaults.merge(Some(r#"{"\u0061":2}"#)).unwrap_err();
+        let text = "Request defines parameters that are not allowed (e.g., reserved properties).";
+        assert_eq!(refused.text(), text);
+        let merged = defaults.merge(Some(r#"{"n":2,"b":3}"#)).unwrap();
+        assert_eq!(merged.payload.get(), r#"{"a":1,"n":2,"b":3}"#);
+    }
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,8}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(2, 8, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::btree_map(".{0,4}", inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn members() -> impl Strategy<Value = Map<String, Value>> {
+        proptest::collection::btree_map("[abc\"\\\\ ]{0,2}", json(), 0..5)
+            .prop_map(|map| map.into_iter().collect())
+    }
+
+    proptest! {
+        /// Merging text gives what merging values would.
+        #[test]
+        fn inv_11_text_is_merged_as_values_are(below in members(), init in 0usize..3, payload in members(), pretty: bool) {
+            let parameters: Vec<Value> = below.iter().enumerate().map(|(at, (key, value))| {
+                serde_json::json!({"key": key, "value": value, "init": at < init})
+            }).collect();
+            let parameters: Parameters = serde_json::from_value(Value::from(parameters)).unwrap();
+            let payload_value = Value::Object(payload.clone());
+            let text = if pretty { serde_json::to_string_pretty(&payload_value) } else { serde_json::to_string(&payload_value) }.unwrap();
+            let arguments = Defaults::new(&parameters, false).merge(Some(&text)).unwrap();
+            let mut expected = below.clone();
+            expected.extend(payload);
+            let mut expected_environment = Map::new();
+            for (at, key) in below.keys().enumerate() {
+                if at < init {
+                    expected_environment.insert(key.clone(), expected.remove(key).unwrap());
+                }
+            }
+            let read = |raw: &Raw| serde_json::from_str::<Map<String, Value>>(raw.get()).unwrap();
+            prop_assert_eq!(read(&arguments.payload), expected);
+            prop_assert_eq!(arguments.environment.as_ref().map(read).unwrap_or_default(), expected_environment);
+            prop_assert!(!arguments.payload.get().contains('\n'));
+        }
+
+        #[test]
+        fn no_payload_makes_it_panic(payload in ".{0,64}") {
+            if check(&payload).is_ok() {
+                defaults(r#"[{"key":"a","value":1,"init":true},{"key":"b","value":2}]"#, true).merge(Some(&payload)).ok();
+            }
+        }
+    }
+}

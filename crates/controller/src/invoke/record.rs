@@ -1,0 +1,69 @@
+//! Records of activations that did not run, or whose run nobody reported.
+
+use rpc::{ActivationMessage, Refusal};
+use types::json;
+use types::{Activation, ActivationResponse, Annotations, EntityPath, StatusCode};
+
+/// The completion did not come.
+pub(super) const LOST_COMPLETION: &str = "The activation was handed to an invoker, but its completion was never received. Its result and logs are lost.";
+
+/// The server stopped while the action was running.
+pub(super) const LOST_RUN: &str = "The server stopped while this activation was running. It may have run in part or completely; its result and logs are lost, and it was not run again.";
+
+/// CLS-15
+pub(super) const ACTION_GONE: &str = "Action could not be found or may have been deleted.";
+
+/// The record of an activation that has no other (ATV-06, ATV-10 to ATV-20). `now` is in milliseconds since 1970.
+pub(super) fn unrun(message: &ActivationMessage, status: StatusCode, text: &str, now: u64) -> Activation {
+    let action = &message.action;
+    let mut annotations = Annotations::new();
+    annotations.push("path", json::raw(&format_args!("{}", action.name)));
+    annotations.push("waitTime", json::raw(&now.saturating_sub(message.received)));
+    annotations.push("kind", json::raw(&*action.kind));
+    annotations.push("timeout", json::raw(&false));
+    annotations.push("limits", json::raw(&action.limits));
+    if message.cause.is_some() {
+        annotations.push("causedBy", json::raw("sequence"));
+    }
+    if let Some(binding) = &action.binding {
+        annotations.push("binding", json::raw(binding));
+    }
+    Activation {
+        namespace: EntityPath::of_namespace(&message.caller.namespace.name),
+        name: action.name.name.clone(),
+        version: action.version,
+        subject: message.caller.subject.clone(),
+        activation_id: message.activation_id,
+        cause: message.cause,
+        start: now,
+        end: Some(now),
+        duration: Some(0),
+        response: ActivationResponse::error(status, text),
+        logs: Vec::new(),
+        annotations,
+        publish: false,
+    }
+}
+
+/// How an activation ends that was accepted and then taken by nobody (THR-07, CLS-18).
+pub(super) fn of_refusal(refusal: &Refusal) -> (StatusCode, &'static str) {
+    match refusal {
+        Refusal::QueueFull | Refusal::NamespaceThrottled => {
+            (StatusCode::DeveloperError, "Too many concurrent requests in flight.")
+        }
+        Refusal::NoCapacity => {
+            (StatusCode::DeveloperError, "The namespace limit is less than or equal to 0.")
+        }
+        Refusal::ShuttingDown | Refusal::NoInvokers => {
+            (StatusCode::WhiskError, "Failed to provision resources to run the action.")
+        }
+    }
+}
+
+/// The record as a blocking answer shows it: logs are not collected yet when it goes out (INV-08).
+pub(super) fn without_logs(record: &Activation) -> Result<Vec<u8>, serde_json::Error> {
+    if record.logs.is_empty() {
+        return serde_json::to_vec(record);
+    }
+    serde_json::to_vec(&Activation { logs: Vec::new(), ..record.clone() })
+}

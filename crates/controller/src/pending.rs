@@ -1,0 +1,140 @@
+//! The activations of this controller that have not ended, and the door through which new ones come in.
+
+use crate::identities::Place;
+use engine::pending::Pending;
+use machine::Instant;
+use parking_lot::Mutex;
+use rpc::ActivationMessage;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use tokio::sync::{Notify, oneshot};
+use types::{Activation, ActivationId};
+
+/// Locks; a power of two.
+const SHARDS: usize = 16;
+
+/// An activation that was handed on.
+#[derive(Debug)]
+pub(crate) struct Open {
+    /// What was handed on: enough to make its record if nobody else does.
+    pub(crate) message: Arc<ActivationMessage>,
+    /// Who waits for its record; `None` where nobody does.
+    pub(crate) waiter: Option<oneshot::Sender<Arc<Activation>>>,
+    /// Its place among the activations in flight, given back with this.
+    pub(crate) _place: Place,
+}
+
+/// All open activations. Their number is bounded by what the queues take: what is refused is closed at once.
+#[derive(Debug)]
+pub(crate) struct OpenActivations {
+    shards: [Mutex<Pending<Open>>; SHARDS],
+    count: AtomicUsize,
+    empty: Notify,
+}
+
+impl OpenActivations {
+    pub(crate) fn new() -> OpenActivations {
+        let shards = std::array::from_fn(|_| Mutex::new(Pending::new()));
+        OpenActivations { shards, count: AtomicUsize::new(0), empty: Notify::new() }
+    }
+
+    /// Adds one. Must come before it is submitted, because its end may come while it is being submitted.
+    pub(crate) fn open(&self, deadline: Instant, open: Open) {
+        let id = open.message.activation_id;
+        let old = self.shard(id).lock().open(id, deadline, open);
+        if old.is_none() {
+            self.count.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Takes one out; the first end counts.
+    pub(crate) fn close(&self, id: ActivationId) -> Option<Open> {
+        let closed = self.shard(id).lock().close(id);
+        self.counted(closed)
+    }
+
+    /// Takes out one that is overdue.
+    pub(crate) fn pop_overdue(&self, now: Instant) -> Option<Open> {
+        let overdue = self.shards.iter().find_map(|shard| shard.lock().pop_overdue(now));
+        self.counted(overdue.map(|(_, open)| open))
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
+    }
+
+    /// Returns when there are none.
+    pub(crate) async fn emptied(&self) {
+        wait_for_zero(&self.count, &self.empty).await;
+    }
+
+    fn counted(&self, closed: Option<Open>) -> Option<Open> {
+        if closed.is_some() && self.count.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.empty.notify_waiters();
+        }
+        closed
+    }
+
+    fn shard(&self, id: ActivationId) -> &Mutex<Pending<Open>> {
+        // The low bits of an id are spread at random.
+        let bits = usize::try_from(id.bits() & 0xffff).unwrap_or_default();
+        &self.shards[bits % SHARDS]
+    }
+}
+
+/// Counts the invocations that are being handled, and refuses new ones once it is closed.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    inside: AtomicUsize,
+    closed: AtomicBool,
+    empty: Notify,
+}
+
+/// One invocation inside the gate.
+#[derive(Debug)]
+pub(crate) struct Pass<'a>(&'a Gate);
+
+impl Gate {
+    pub(crate) fn new() -> Gate {
+        Gate { inside: AtomicUsize::new(0), closed: AtomicBool::new(false), empty: Notify::new() }
+    }
+
+    /// Lets one in, unless the gate is closed.
+    pub(crate) fn enter(&self) -> Option<Pass<'_>> {
+        // Counted first and then asked: whoever closes the gate afterwards sees the count.
+        self.inside.fetch_add(1, Ordering::SeqCst);
+        let pass = Pass(self);
+        (!self.closed.load(Ordering::SeqCst)).then_some(pass)
+    }
+
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// Returns when nobody is inside.
+    pub(crate) async fn emptied(&self) {
+        wait_for_zero(&self.inside, &self.empty).await;
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        if self.0.inside.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.empty.notify_waiters();
+        }
+    }
+}
+
+async fn wait_for_zero(count: &AtomicUsize, changed: &Notify) {
+    loop {
+        let notified = changed.notified();
+        tokio::pin!(notified);
+        // Registered before the count is read, so that a change in between is not missed.
+        notified.as_mut().enable();
+        if count.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        notified.await;
+    }
+}
