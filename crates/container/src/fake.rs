@@ -5,6 +5,7 @@
 //! `concurrency` at a time, runs while paused or after the end panics, and so fails its test. Times are tokio's, so
 //! that a paused clock moves them.
 
+use crate::logs;
 use crate::{
     Answer, Container, ContainerFactory, ContainerSpec, CreateError, InitRequest, LogLine, LogStream, Logs,
     Probe, RunRequest,
@@ -13,7 +14,6 @@ use async_trait::async_trait;
 use base::clock::Clock;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -234,7 +234,7 @@ pub struct FakeContainer {
 #[derive(Debug)]
 struct State {
     calls: Vec<Call>,
-    lines: VecDeque<LogLine>,
+    lines: Vec<LogLine>,
     initialized: bool,
     running: u32,
     paused: bool,
@@ -247,7 +247,7 @@ impl Default for State {
     fn default() -> State {
         State {
             calls: vec![Call::Created],
-            lines: VecDeque::new(),
+            lines: Vec::new(),
             initialized: false,
             running: 0,
             paused: false,
@@ -304,7 +304,7 @@ impl FakeContainer {
         };
         let mut state = self.state.lock();
         for (stream, text) in reaction.logs {
-            state.lines.push_back(LogLine { unix_nanos: self.clock.unix_nanos(), stream, text });
+            state.lines.push(LogLine { unix_nanos: self.clock.unix_nanos(), stream, text });
         }
         state.spent |= !matches!(answer, Answer::Reply { .. });
         drop(state);
@@ -364,23 +364,8 @@ impl Container for FakeContainer {
     async fn logs(&self, limit: ByteSize) -> Logs {
         let mut state = self.state.lock();
         state.calls.push(Call::Logs);
-        let mut logs = Logs::default();
-        let mut room = limit.as_bytes();
-        for mut line in std::mem::take(&mut state.lines) {
-            let length = line.text.len() as u64 + 1;
-            if length <= room {
-                room -= length;
-                logs.lines.push(line);
-                continue;
-            }
-            logs.truncated = true;
-            let keep = line.text.floor_char_boundary(usize::try_from(room).unwrap_or(usize::MAX));
-            line.text.truncate(keep);
-            if keep > 0 {
-                logs.lines.push(line);
-            }
-            break;
-        }
+        let mut logs = Logs { lines: std::mem::take(&mut state.lines), ..Logs::default() };
+        logs::cut(&mut logs, limit);
         logs
     }
 

@@ -7,6 +7,7 @@ mod factory;
 
 pub mod classify;
 pub mod fake;
+pub mod line;
 pub mod logs;
 
 pub use factory::{

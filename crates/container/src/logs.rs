@@ -33,6 +33,28 @@ pub fn render(mut logs: Logs, limit: ByteSize, broke_down: bool, now: u64) -> Ve
     lines
 }
 
+/// What a line of a record takes beside its text: time, stream and line end. It counts against the limit, so that
+/// empty lines are not free.
+pub const LINE_OVERHEAD: u64 = 40;
+
+/// Keeps what stands within the limit (LOG-05); the line that crosses it is cut.
+pub fn cut(logs: &mut Logs, limit: ByteSize) {
+    let mut room = limit.as_bytes();
+    for at in 0..logs.lines.len() {
+        let text = &mut logs.lines[at].text;
+        let room_for_text = room.saturating_sub(LINE_OVERHEAD);
+        if text.len() as u64 <= room_for_text {
+            room = room_for_text - text.len() as u64;
+            continue;
+        }
+        let fitting = text.floor_char_boundary(usize::try_from(room_for_text).unwrap_or(usize::MAX));
+        text.truncate(fitting);
+        logs.lines.truncate(if fitting == 0 { at } else { at + 1 });
+        logs.truncated = true;
+        return;
+    }
+}
+
 /// One line: its time in 30 columns, its stream, its text (LOG-03).
 #[must_use]
 pub fn format(line: &LogLine) -> String {
@@ -146,5 +168,20 @@ mod tests {
             ]
         );
         assert!(render(logs, ByteSize::bytes(0), true, 9).is_empty(), "LOG-08");
+    }
+
+    #[test]
+    fn log_05_the_line_that_crosses_the_limit_is_cut() {
+        let cut_at = |limit| {
+            let mut logs = Logs { lines: vec![line(1, "abc"), line(2, "d\u{e9}f")], ..Logs::default() };
+            cut(&mut logs, ByteSize::bytes(limit));
+            (logs.lines.into_iter().map(|line| line.text).collect::<Vec<_>>(), logs.truncated)
+        };
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        assert_eq!(cut_at(87), (texts(&["abc", "d\u{e9}f"]), false));
+        assert_eq!(cut_at(86), (texts(&["abc", "d\u{e9}"]), true));
+        assert_eq!(cut_at(85), (texts(&["abc", "d"]), true));
+        assert_eq!(cut_at(83), (texts(&["abc"]), true));
+        assert_eq!(cut_at(0), (texts(&[]), true));
     }
 }

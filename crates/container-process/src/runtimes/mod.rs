@@ -2,10 +2,19 @@
 //!
 //! This module must not know how a sandbox is made; it says what is to run in one.
 
-use container::{InitRequest, Probe};
-use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
-use types::{ByteSize, RuntimeKind};
+mod discover;
+mod found;
+mod native;
+mod unpack;
+
+pub mod skeleton;
+
+pub use discover::{Config, discover};
+pub use unpack::{PlaceError, place_code};
+
+use container::Probe;
+use std::path::PathBuf;
+use types::RuntimeKind;
 
 /// Where a sandbox sees the code of its action, read-only.
 pub const ACTION_DIR: &str = "/action";
@@ -18,7 +27,10 @@ pub const LAUNCHER_DIR: &str = "/launchers";
 pub struct RuntimeSpec {
     /// The kind with its true version, as the manifest shows it.
     pub kind: RuntimeKind,
-    /// The program as the sandbox sees it (an absolute path), and its arguments.
+    /// The interpreter's whole version; none for executables.
+    pub version: Vec<u32>,
+    /// The program as the sandbox sees it (an absolute path), and its arguments; or [`skeleton::PROGRAM`] alone, which
+    /// is no file: the sandbox's first process calls [`skeleton::main`] instead of executing it.
     pub argv: Vec<String>,
     /// The whole environment of the process at its start; nothing is inherited.
     pub environment: Vec<(String, String)>,
@@ -31,6 +43,8 @@ pub struct RuntimeSpec {
     pub result_fd: i32,
     /// When the process is started.
     pub start: Start,
+    /// Whether clients may make actions of this kind; others only stand in for images.
+    pub offered: bool,
 }
 
 /// When a runtime's process is started.
@@ -62,32 +76,19 @@ pub struct Found {
     pub probes: Vec<Probe>,
 }
 
-/// What the operator says about interpreters.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Config {}
-
-/// Looks for interpreters. Runs each that it finds once, to learn its version; may take some hundred milliseconds.
-#[must_use]
-pub fn discover(_config: &Config) -> Found {
-    Found::default()
-}
-
 /// The files of [`LAUNCHER_DIR`].
 #[must_use]
 pub fn launchers() -> &'static [Launcher] {
-    &[]
-}
-
-/// Puts the code of an action into `action_dir` (this machine's path of [`ACTION_DIR`]), at most `limit` of it.
-///
-/// # Errors
-/// What the developer is told about code that cannot be unpacked, or what the machine refused.
-pub fn place_code(
-    _spec: &RuntimeSpec,
-    _request: &InitRequest,
-    _action_dir: &Path,
-    _limit: ByteSize,
-) -> std::io::Result<()> {
-    Ok(())
+    &[
+        Launcher {
+            name: "nodejs.js",
+            contents: include_bytes!("../../../../runtimes/nodejs/launcher.js"),
+            executable: false,
+        },
+        Launcher {
+            name: "python.py",
+            contents: include_bytes!("../../../../runtimes/python/launcher.py"),
+            executable: false,
+        },
+    ]
 }

@@ -1,0 +1,69 @@
+//! The lines that go to a runtime.
+
+use crate::RunRequest;
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+/// The code of an action, ready to be loaded.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Init<'a> {
+    /// The bare action name.
+    pub name: &'a str,
+    /// The entry point.
+    pub main: &'a str,
+    /// The source text; `None` where the code lies in `folder`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'a str>,
+    /// Where the unpacked archive or the executable lies, as the process sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<&'a str>,
+    /// The environment.
+    #[serde(rename = "env", serialize_with = "as_map")]
+    pub environment: &'a [(String, String)],
+}
+
+impl Init<'_> {
+    /// Whether the environment asks the executable to say when it is ready (PROXY-05).
+    pub(super) fn waits_for_ack(&self) -> bool {
+        self.environment.iter().any(|(name, value)| name == "__OW_WAIT_FOR_ACK" && !value.is_empty())
+    }
+}
+
+fn as_map<S: Serializer>(pairs: &&[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(pairs.len()))?;
+    for (name, value) in *pairs {
+        map.serialize_entry(name, value)?;
+    }
+    map.end()
+}
+
+/// `{"init":{..}}` and a line end.
+pub(super) fn write_init(into: &mut Vec<u8>, init: &Init<'_>) {
+    into.extend_from_slice(b"{\"init\":");
+    write_json(into, init);
+    into.extend_from_slice(b"}\n");
+}
+
+/// `{"value":..,"namespace":..}` and a line end. The value is copied as it is, but for its line ends.
+pub(super) fn write_run(into: &mut Vec<u8>, request: &RunRequest) {
+    into.extend_from_slice(b"{\"value\":");
+    let start = into.len();
+    into.extend_from_slice(request.value.get().as_bytes());
+    // In valid JSON a line end can only stand between two tokens, where a blank means the same.
+    if let Some(at) = memchr::memchr(b'\n', &into[start..]) {
+        into[start + at..].iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
+    }
+    for (name, value) in &request.context {
+        into.push(b',');
+        write_json(into, name);
+        into.push(b':');
+        write_json(into, value);
+    }
+    into.extend_from_slice(b"}\n");
+}
+
+fn write_json<T: Serialize + ?Sized>(into: &mut Vec<u8>, value: &T) {
+    // Neither a vector that is written to nor texts can fail to be JSON.
+    let written = serde_json::to_writer(into, value);
+    debug_assert!(written.is_ok(), "texts are JSON");
+}

@@ -1,0 +1,237 @@
+//! One call over the pipes: a buffer out, a line in, and the console kept empty meanwhile.
+
+use super::console::Console;
+use super::{Pipes, SessionLimits};
+use crate::{Answer, Logs};
+use base::clock::Clock;
+use bytes::Bytes;
+use rustix::buffer::spare_capacity;
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::Errno;
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use types::ByteSize;
+
+/// How much is read at a time. Most answers and logs fit, and each session keeps a buffer of this size.
+pub(super) const CHUNK: usize = 8 << 10;
+
+/// The greatest command buffer that is kept for the next call.
+const KEPT_COMMAND: usize = 64 << 10;
+
+/// The pipes and what is under way on them.
+#[derive(Debug)]
+pub(super) struct Wire {
+    command: AsyncFd<OwnedFd>,
+    result: AsyncFd<OwnedFd>,
+    console: Console,
+    /// How much of a line is kept.
+    line_limit: usize,
+    /// The command, and how much of it was written.
+    outgoing: Vec<u8>,
+    written: usize,
+    incoming: Incoming,
+    /// What every read goes into first.
+    scratch: Vec<u8>,
+    /// Why nothing more can be said to the process.
+    broken: Option<&'static str>,
+}
+
+/// The line that is being read.
+#[derive(Debug, Default)]
+struct Incoming {
+    /// Its first bytes, at most the limit.
+    kept: Vec<u8>,
+    /// How long it is so far.
+    length: u64,
+}
+
+const GIVEN_UP: &str = "the call before was given up";
+const CLOSED: &str = "closed its result pipe";
+const UNREADABLE: &str = "its result pipe cannot be read";
+
+impl Wire {
+    /// `mark` bytes of a line are not of the result.
+    pub(super) fn new(
+        pipes: Pipes,
+        mark: usize,
+        limits: SessionLimits,
+        clock: Arc<dyn Clock>,
+    ) -> io::Result<Wire> {
+        Ok(Wire {
+            command: watched(pipes.command, Interest::WRITABLE)?,
+            result: watched(pipes.result, Interest::READABLE)?,
+            console: Console::new(
+                watched(pipes.stdout, Interest::READABLE)?,
+                watched(pipes.stderr, Interest::READABLE)?,
+                limits.logs,
+                clock,
+            ),
+            line_limit: usize::try_from(limits.result.as_bytes()).unwrap_or(usize::MAX).saturating_add(mark),
+            outgoing: Vec::new(),
+            written: 0,
+            incoming: Incoming::default(),
+            scratch: Vec::with_capacity(CHUNK),
+            broken: None,
+        })
+    }
+
+    /// The empty buffer for the next command.
+    pub(super) fn outgoing(&mut self) -> &mut Vec<u8> {
+        self.outgoing.clear();
+        self.outgoing.shrink_to(KEPT_COMMAND);
+        &mut self.outgoing
+    }
+
+    /// Sends what stands in [`Wire::outgoing`] and waits for a line, at most `limit`. All that was logged by then is
+    /// in the console afterwards.
+    pub(super) async fn call(&mut self, limit: Duration) -> Answer {
+        if let Some(reason) = self.broken {
+            return exited(reason);
+        }
+        // Holds until the call is done, so that one that is dropped half-way leaves the wire so.
+        self.broken = Some(GIVEN_UP);
+        self.written = 0;
+        self.incoming = Incoming::default();
+        let answer = tokio::time::timeout(limit, poll_fn(|cx| self.poll_call(cx))).await;
+        poll_fn(|cx| {
+            self.console.drain(cx, &mut self.scratch);
+            Poll::Ready(())
+        })
+        .await;
+        match answer {
+            Ok(Ok(answer)) => {
+                self.broken = None;
+                answer
+            }
+            Ok(Err(reason)) => {
+                self.broken = Some(reason);
+                exited(reason)
+            }
+            Err(_) => Answer::TimedOut,
+        }
+    }
+
+    /// Throws away what has come on the result pipe without having been asked for.
+    pub(super) fn discard_results(&mut self) {
+        // A flood is cut off here; what is left of it will fail as an answer.
+        const MOST: usize = 16;
+        for _ in 0..MOST {
+            self.scratch.clear();
+            match rustix::io::read(self.result.get_ref(), spare_capacity(&mut self.scratch)) {
+                Ok(length) if length == CHUNK => {}
+                Ok(_) | Err(_) => return,
+            }
+        }
+    }
+
+    pub(super) fn take_logs(&mut self, limit: ByteSize) -> Logs {
+        self.console.take(limit)
+    }
+
+    fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer, &'static str>> {
+        // The order matters for the usual call: one write, no read before the pipe is known to have something.
+        let _ = self.poll_write(cx);
+        if let Poll::Ready(answer) = self.poll_answer(cx) {
+            return Poll::Ready(answer);
+        }
+        self.console.poll_fill(cx, &mut self.scratch);
+        Poll::Pending
+    }
+
+    /// Writes as much of the command as the pipe takes. A runtime may well answer, or log, before it has read all.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // The first attempt needs no word from the kernel that there is room: there nearly always is.
+        let mut hopeful = self.written == 0;
+        while self.written < self.outgoing.len() {
+            let guard = match hopeful {
+                true => None,
+                false => match ready!(self.command.poll_write_ready(cx)) {
+                    Ok(guard) => Some(guard),
+                    Err(_) => return Poll::Ready(()),
+                },
+            };
+            hopeful = false;
+            match rustix::io::write(self.command.get_ref(), &self.outgoing[self.written..]) {
+                Ok(length) => self.written += length,
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    if let Some(mut guard) = guard {
+                        guard.clear_ready();
+                    }
+                }
+                // Nobody reads any more. The end of the result pipe says so too, and an answer may still lie there.
+                Err(_) => self.written = self.outgoing.len(),
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Reads until a line is whole.
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer, &'static str>> {
+        loop {
+            let Ok(mut guard) = ready!(self.result.poll_read_ready(cx)) else {
+                return Poll::Ready(Err(UNREADABLE));
+            };
+            self.scratch.clear();
+            match rustix::io::read(self.result.get_ref(), spare_capacity(&mut self.scratch)) {
+                Ok(0) => return Poll::Ready(Err(CLOSED)),
+                Ok(length) => {
+                    // A read that filled less than there was room for has emptied the pipe. The next event says when
+                    // there is more, so no further read is needed to find that out.
+                    if length < CHUNK {
+                        guard.clear_ready();
+                    }
+                    if let Some(answer) = self.incoming.take_in(&self.scratch, self.line_limit) {
+                        return Poll::Ready(Ok(answer));
+                    }
+                }
+                Err(Errno::AGAIN) => guard.clear_ready(),
+                Err(Errno::INTR) => {}
+                Err(_) => return Poll::Ready(Err(UNREADABLE)),
+            }
+        }
+    }
+}
+
+impl Incoming {
+    /// Takes a piece; gives the line when this was its last. What stands behind the line end is dropped: nothing was
+    /// asked for yet that it could answer.
+    fn take_in(&mut self, piece: &[u8], limit: usize) -> Option<Answer> {
+        let end = memchr::memchr(b'\n', piece);
+        let piece = &piece[..end.unwrap_or(piece.len())];
+        self.length += piece.len() as u64;
+        let room = limit.saturating_sub(self.kept.len());
+        let taken = &piece[..piece.len().min(room)];
+        if end.is_none() {
+            self.kept.extend_from_slice(taken);
+            return None;
+        }
+        let body = if self.kept.is_empty() {
+            Bytes::copy_from_slice(taken)
+        } else {
+            self.kept.extend_from_slice(taken);
+            Bytes::from(std::mem::take(&mut self.kept))
+        };
+        let cut_from = (self.length > body.len() as u64).then_some(self.length);
+        Some(Answer::Reply { ok: true, body, cut_from })
+    }
+}
+
+fn exited(reason: &str) -> Answer {
+    Answer::Exited { detail: reason.to_owned() }
+}
+
+#[expect(unsafe_code, reason = "the event loop is given a descriptor of the kernel's")]
+fn watched(pipe: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
+    let flags = fcntl_getfl(&pipe)?;
+    fcntl_setfl(&pipe, flags | OFlags::NONBLOCK)?;
+    // SAFETY: an `OwnedFd` names the same open descriptor for as long as it lives, and it lives in the `AsyncFd`.
+    let registered = unsafe { AsyncFd::register_with_interest(pipe, interest) };
+    Ok(registered?)
+}

@@ -1,0 +1,268 @@
+"""Runs Python actions.
+
+Reads one line of JSON for each call on file descriptor 3 and answers with one line on 4: `+` (success) or `-`
+(failure), JSON, line end. Standard output and standard error belong to the action.
+
+Modules are imported where they are first needed: what is imported here is paid for by every process.
+"""
+
+import json
+import os
+import sys
+
+COMMANDS = 3
+RESULTS = 4
+CHUNK = 1 << 16
+
+NOT_A_DICTIONARY = "The action did not return a dictionary or array."
+
+read, write, getpid = os.read, os.write, os.getpid
+decode = json.JSONDecoder().decode
+compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+ascii_only = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+
+own_pid = getpid()
+main = None
+initialized = False
+exported = {}
+loop = None
+
+
+def read_line():
+    """One line; none follows it before it is answered. Ends the process when there will be none."""
+    data = read(COMMANDS, CHUNK)
+    if data[-1:] == b"\n":
+        return data
+    pieces = []
+    while data[-1:] != b"\n":
+        if not data:
+            flush()
+            os._exit(0)
+        pieces.append(data)
+        data = read(COMMANDS, CHUNK)
+    pieces.append(data)
+    return b"".join(pieces)
+
+
+def answer(mark, text):
+    if getpid() != own_pid:
+        # A child of the action that came back out of it: it must not answer in its parent's place.
+        os._exit(0)
+    flush()
+    try:
+        line = (mark + text + "\n").encode("utf-8")
+    except UnicodeEncodeError:
+        # Half a surrogate pair can only be written with escapes.
+        line = (mark + ascii_only(json.loads(text)) + "\n").encode("ascii")
+    written = write(RESULTS, line)
+    while written < len(line):
+        written += write(RESULTS, line[written:])
+
+
+def fail(text):
+    answer("-", ascii_only({"error": text}))
+
+
+def flush():
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            # The action closed or replaced it.
+            pass
+
+
+def show_traceback():
+    import traceback
+
+    traceback.print_exc()
+
+
+# ---- calls
+
+
+def run(message):
+    if main is None:
+        fail("System not initialized.")
+        return
+    for key, text in message.items():
+        # Setting a variable is slow, and most stay the same.
+        if key != "value" and exported.get(key) != text:
+            exported[key] = text
+            os.environ["__OW_" + key.upper()] = text
+    value = message.get("value")
+    try:
+        result = main({} if value is None else value)
+        if hasattr(result, "__await__"):
+            result = wait_for(result)
+    except Exception as error:
+        show_traceback()
+        result = {"error": str(error)}
+    if result is None:
+        answer("+", "null")
+    elif isinstance(result, (dict, list, tuple)):
+        try:
+            text = compact(result)
+        except Exception:
+            show_traceback()
+            fail(NOT_A_DICTIONARY)
+        else:
+            answer("+", text)
+    else:
+        print("Result must be a dictionary or a list but is:", repr(result), file=sys.stderr)
+        fail(NOT_A_DICTIONARY)
+
+
+def wait_for(awaitable):
+    """Runs a coroutine in a loop that stays, so that what the action keeps open stays usable in later runs."""
+    global loop
+    import asyncio
+
+    if loop is None or loop.is_closed():
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+
+    async def waiting():
+        return await awaitable
+
+    return loop.run_until_complete(waiting())
+
+
+def init(request):
+    global main, initialized
+    if initialized:
+        fail("Cannot initialize the action more than once.")
+        return
+    name, code, folder = request.get("main"), request.get("code"), request.get("folder")
+    if not name or not (code or folder):
+        fail("Missing main/no code to execute.")
+        return
+    initialized = True
+    os.environ.update(request.get("env") or {})
+    try:
+        module = load_folder(folder) if folder else load_text(code, "main__.py")
+        found = module
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        if not callable(found):
+            raise LookupError("Action entrypoint '%s' is not a function." % name)
+        if getattr(getattr(found, "__code__", None), "co_flags", 0) & 0x80:
+            # A coroutine function: what it needs is better imported now than in the first run.
+            import asyncio
+    except LookupError as error:
+        show_traceback()
+        fail("Initialization has failed due to: %s" % (error.args[0] if error.args else error))
+    except Exception as error:
+        show_traceback()
+        fail("Initialization has failed due to: %s: %s" % (type(error).__name__, error))
+    else:
+        main = found
+        answer("+", '{"ok":true}')
+
+
+# ---- loading
+
+
+def load_text(code, file):
+    """Runs a source text as a module that is not `__main__`, so that its own command line does not start."""
+    import linecache
+
+    module = type(sys)("main__")
+    module.__file__ = file
+    sys.modules["main__"] = module
+    # For tracebacks: the file need not exist.
+    linecache.cache[file] = (len(code), None, code.splitlines(True), file)
+    exec(compile(code, file, "exec"), module.__dict__)
+    return module
+
+
+def load_folder(folder):
+    """Runs `__main__.py` of an unpacked archive, with the packages of its `virtualenv` if it has one."""
+    os.chdir(folder)
+    sys.path.insert(0, folder)
+    environment = os.path.join(folder, "virtualenv")
+    if os.path.isdir(environment):
+        activate(environment)
+    for name in ("__main__.py", "main__.py", "exec"):
+        file = os.path.join(folder, name)
+        if os.path.isfile(file):
+            break
+    else:
+        raise LookupError("Zip file does not include __main__.py")
+    with open(file, "rb") as source:
+        code = source.read()
+    try:
+        code = code.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        # It says itself, in a comment of its first lines, how it is encoded.
+        import importlib.util
+
+        code = importlib.util.decode_source(code)
+    return load_text(code, file)
+
+
+def activate(environment):
+    import glob
+    import site
+
+    version = "python%d.%d" % sys.version_info[:2]
+    found = [os.path.join(environment, "lib", version, "site-packages")]
+    found += sorted(glob.glob(os.path.join(environment, "lib", "python*", "site-packages")))
+    found += [os.path.join(environment, "Lib", "site-packages")]
+    packages = next((path for path in found if os.path.isdir(path)), None)
+    if packages is None:
+        raise LookupError("Invalid virtualenv. Zip file does not include 'activate_this.py'.")
+    before = len(sys.path)
+    site.addsitedir(packages)
+    # Its packages go before those of the machine.
+    sys.path[1:] = sys.path[before:] + sys.path[1:before]
+    os.environ["VIRTUAL_ENV"] = environment
+    os.environ["PATH"] = os.path.join(environment, "bin") + os.pathsep + os.environ.get("PATH", os.defpath)
+
+
+# ---- the process
+
+
+def prepare():
+    import builtins
+
+    # Without the module `site`, which costs more than all the rest of the start.
+    builtins.exit = builtins.quit = sys.exit
+    version = "python%d.%d" % sys.version_info[:2]
+    for directory in (
+        os.path.join(sys.prefix, "local", "lib", version, "dist-packages"),
+        os.path.join(sys.prefix, "lib", "python3", "dist-packages"),
+        os.path.join(sys.prefix, "lib", version, "site-packages"),
+    ):
+        if os.path.isdir(directory):
+            sys.path.append(directory)
+    sys.argv = [""]
+    sys.dont_write_bytecode = True
+    if hasattr(sys, "set_int_max_str_digits"):
+        # JSON knows no limit to the length of a number.
+        sys.set_int_max_str_digits(0)
+    for descriptor in (COMMANDS, RESULTS):
+        os.set_inheritable(descriptor, False)
+        os.set_blocking(descriptor, True)
+    # What was printed must be out when the process is killed, too.
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+        sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
+def serve():
+    while True:
+        try:
+            message = decode(read_line().decode("utf-8"))
+        except (ValueError, RecursionError) as error:
+            show_traceback()
+            fail("An error has occurred: the arguments cannot be read: %s" % error)
+            continue
+        if "init" in message:
+            init(message["init"])
+        else:
+            run(message)
+
+
+prepare()
+serve()
