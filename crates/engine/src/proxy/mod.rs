@@ -321,7 +321,8 @@ impl Machine for Proxy {
             Event::Rest => self.rest(out),
             Event::Recall { activation, attempt } => match &mut self.state {
                 State::Serving(serving) => serving.recall(activation, attempt, out),
-                _ => out.push(nack(activation, attempt, NackReason::Unknown)),
+                State::Gone => out.push(nack(activation, attempt, NackReason::Unknown)),
+                _ => out.push(nack(activation, attempt, NackReason::Recalled)),
             },
             Event::Created => self.created(now, out),
             Event::CreateFailed(failure) => self.create_failed(failure, out),

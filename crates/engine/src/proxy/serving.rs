@@ -123,7 +123,7 @@ impl Serving {
             Some(_) => out.push(Command::Report(Report::Started { activation, attempt })),
             None => {
                 self.waiting.retain(|waiting| *waiting != (activation, attempt));
-                out.push(nack(activation, attempt, NackReason::Unknown));
+                out.push(nack(activation, attempt, NackReason::Recalled));
             }
         }
     }

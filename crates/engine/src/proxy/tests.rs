@@ -455,11 +455,11 @@ fn e6_i1_a_recalled_activation_comes_back_only_if_it_has_not_begun() {
     bench.dispatch(1);
     bench.dispatch(2);
     assert_eq!(bench.on(recall(1)), [started(1)]);
-    assert_eq!(bench.on(recall(2)), [nacked(2, NackReason::Unknown)]);
+    assert_eq!(bench.on(recall(2)), [nacked(2, NackReason::Recalled)]);
     assert_eq!(bench.on(initialised(1, Success)), [Run { activation: id(1) }]);
     bench.on(ran(1, Success));
     assert_eq!(bench.on(recall(1)), []);
-    assert_eq!(bench.on(recall(3)), [nacked(3, NackReason::Unknown)]);
+    assert_eq!(bench.on(recall(3)), [nacked(3, NackReason::Recalled)]);
 }
 
 /// What a test does to a container.
