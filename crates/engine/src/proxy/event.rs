@@ -43,7 +43,8 @@ pub enum Event {
         /// The attempt.
         attempt: Attempt,
     },
-    /// The container is more than is needed now: pause it if it is idle, without waiting for the idle time.
+    /// The container is more than is needed now: pause it as soon as nothing runs, without waiting for the idle time. To
+    /// the scheduler it is idle already while its logs are taken.
     Rest,
 
     // From the container.

@@ -188,9 +188,7 @@ impl Proxy {
     }
 
     fn rest(&mut self, out: &mut Vec<Command>) {
-        if let State::Serving(serving) = &mut self.state
-            && serving.is_idle()
-        {
+        if let State::Serving(serving) = &mut self.state {
             serving.close(Closing::Parked, out);
         }
     }
