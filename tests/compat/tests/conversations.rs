@@ -1,0 +1,63 @@
+//! Every conversation, each against a server of its own.
+
+use oxiwhisk_test_compat::{Conversation, Host, play};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("conversations")
+}
+
+#[track_caller]
+fn check(name: &str) {
+    let conversation = Conversation::read(&folder().join(format!("{name}.toml")));
+    let wrong = play(&conversation, &Host::from_environment());
+    let steps = conversation.steps.len();
+    assert!(
+        wrong.is_empty(),
+        "{}: {} of {steps} steps failed\n\n{}",
+        conversation.title,
+        wrong.len(),
+        wrong.join("\n")
+    );
+    println!("{}: {steps} steps", conversation.title);
+}
+
+macro_rules! conversations {
+    ($($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                check(stringify!($name));
+            }
+        )*
+
+        #[test]
+        fn every_file_is_played() {
+            let played: BTreeSet<String> = [$(concat!(stringify!($name), ".toml")),*].map(str::to_owned).into();
+            let files = std::fs::read_dir(folder()).unwrap().flatten();
+            let there: BTreeSet<String> = files
+                .map(|file| file.file_name().to_string_lossy().into_owned())
+                .filter(|name| name.ends_with(".toml"))
+                .collect();
+            assert_eq!(there, played);
+        }
+    };
+}
+
+conversations! {
+    actions
+    actions_kinds
+    activations
+    errors
+    identities
+    invocation
+    limits
+    lists
+    logs
+    names
+    namespaces
+    results
+    runtime
+    transport
+}
