@@ -1,6 +1,8 @@
 //! Tasks with a name and a failure policy; nothing dies silently.
 
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use tokio::task::JoinHandle;
 
 /// What the end of a task by panic means.
@@ -18,14 +20,28 @@ pub fn spawn<F>(name: &'static str, on_panic: OnPanic, future: F) -> JoinHandle<
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    tokio::spawn(async move {
-        let guard = PanicGuard { name, on_panic };
-        future.await;
-        std::mem::forget(guard);
-    })
+    tokio::spawn(Supervised { name, on_panic, future: Box::pin(future) })
 }
 
-/// Dropped only when the task unwinds or is cancelled.
+/// Watches over each step of a task. A task that is dropped, because its runtime goes, has not panicked.
+struct Supervised<F> {
+    name: &'static str,
+    on_panic: OnPanic,
+    future: Pin<Box<F>>,
+}
+
+impl<F: Future<Output = ()>> Future for Supervised<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let guard = PanicGuard { name: self.name, on_panic: self.on_panic };
+        let polled = self.future.as_mut().poll(context);
+        std::mem::forget(guard);
+        polled
+    }
+}
+
+/// Dropped only when a step unwinds.
 struct PanicGuard {
     name: &'static str,
     on_panic: OnPanic,
@@ -33,9 +49,6 @@ struct PanicGuard {
 
 impl Drop for PanicGuard {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            return;
-        }
         tracing::error!(task = self.name, "task panicked");
         if self.on_panic == OnPanic::Abort {
             std::process::abort();

@@ -63,8 +63,8 @@ impl Shell<arbiter::Arbiter<Arc<QueueKey>>> for Namespace {
             arbiter::Command::Answer { queue, answer } => {
                 scheduler.tell(&queue, queue::Event::Tokens(answer));
             }
-            arbiter::Command::Reclaim { queue, count } => {
-                scheduler.tell(&queue, queue::Event::Reclaim { count });
+            arbiter::Command::Reclaim { queue, count, idle_only } => {
+                scheduler.tell(&queue, queue::Event::Reclaim { count, idle_only });
             }
         }
     }

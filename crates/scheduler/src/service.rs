@@ -21,7 +21,7 @@ use std::sync::{Arc, Weak};
 use types::{ContainerRef, EntityName, InvokerId, QueueKey, SchedulerId};
 
 /// How a scheduler behaves.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     /// How each queue behaves.
     pub queue: QueueConfig,
