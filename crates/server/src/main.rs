@@ -1,1 +1,22 @@
-fn main() {}
+//! The process: its arguments, its signals, and what it prints.
+//!
+//! This crate must not decide anything about activations; it hands its arguments to `node`.
+
+mod args;
+mod banner;
+mod commands;
+
+use args::{Arguments, Command};
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match arguments.command {
+        Command::Standalone(args) => commands::standalone::run(&args),
+        Command::Doctor(args) => commands::doctor::run(&args),
+        Command::CheckConfig { file } => commands::config::check(file),
+        Command::ConfigReference => commands::config::reference(),
+        Command::Spawner => node::spawner(),
+    }
+}

@@ -1,0 +1,152 @@
+//! The whole configuration: the sections of this crate, and those that the back ends bring.
+
+mod limits;
+mod roles;
+
+pub use limits::{Concurrency, Limits, Logs, Memory, Timeout};
+pub use roles::{Controller, Invoker, Rules, Scheduler};
+
+use base::config::Checks;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+use types::{AuthKey, ByteSize, EntityName};
+
+base::config_section! {
+    /// The whole configuration of a server.
+    ///
+    /// Each key can be written in the TOML file, set by an environment variable, or given on the command line as
+    /// `--set KEY=VALUE`; the command line overrides the environment, and that the file.
+    pub struct Config {
+        /// Where the REST API is served and where the server keeps its files.
+        pub server: Server = Server::default(),
+        /// Who may use the platform besides the stock identities. Each key is the name of a namespace (and of its
+        /// subject), each value its credentials in the form `uuid:key`.
+        pub users: BTreeMap<String, String> = BTreeMap::new(),
+        /// What actions and namespaces may use, unless a namespace has limits of its own.
+        pub limits: Limits = Limits::default(),
+        /// Which runtimes are offered.
+        pub runtimes: Runtimes = Runtimes::default(),
+        /// The REST API.
+        pub controller: Controller = Controller::default(),
+        /// The queues of activations. Each action has one for each namespace that invokes it.
+        pub scheduler: Scheduler = Scheduler::default(),
+        /// The containers of a machine.
+        pub invoker: Invoker = Invoker::default(),
+        /// Where entities and activation records are kept.
+        pub store: Store = Store::default(),
+        /// What functions run in.
+        pub container: Container = Container::default(),
+        /// What is written to standard error.
+        pub log: base::telemetry::Config = base::telemetry::Config::default(),
+    }
+    check: Config::check
+}
+
+base::config_section! {
+    /// Where the REST API is served and where the server keeps its files.
+    pub struct Server {
+        /// The address to listen at. At any other than a loopback address the well-known keys are refused, and random
+        /// ones are made at the first start.
+        pub host: IpAddr as "IP address" = Ipv4Addr::LOCALHOST.into(),
+        /// The port to listen at; 0 takes a free one.
+        pub port: u16 = 3233,
+        /// Where files are kept. By default `/var/lib/oxiwhisk` for root, and for others `oxiwhisk` in
+        /// `$XDG_DATA_HOME` or `~/.local/share`.
+        pub data_dir: Option<PathBuf> = None,
+        /// How many connections may be open at a time; further ones wait until one of them closes.
+        pub max_connections: usize = 16_384,
+        /// How long a connection may take to send the head of a request, and may stay idle between two.
+        pub idle_timeout: Duration = Duration::from_secs(70),
+        /// How long accepted activations may take to end after the first signal to stop.
+        pub drain_timeout: Duration = Duration::from_secs(75),
+    }
+    check: Server::check
+}
+
+base::config_section! {
+    /// Which runtimes are offered.
+    pub struct Runtimes {
+        /// A manifest in the format of `runtimes.json`. Kinds that the machine cannot run are left out. Not set: every
+        /// interpreter that is found is offered.
+        pub manifest: Option<PathBuf> = None,
+        /// Interpreters that are offered beside those that are found, such as `["/opt/node-22/bin/node"]`. Of two with
+        /// the same kind the one that stands here first is taken.
+        pub interpreters: Vec<PathBuf> = Vec::new(),
+        /// Whether interpreters are looked for; without, only those above are offered.
+        pub search: bool = true,
+    }
+}
+
+impl Runtimes {
+    /// How to look for interpreters.
+    #[must_use]
+    pub fn to_search(&self) -> container_process::runtimes::Config {
+        let Runtimes { manifest: _, interpreters, search } = self.clone();
+        container_process::runtimes::Config { interpreters, search }
+    }
+}
+
+base::config_choice! {
+    /// Where entities and records are kept.
+    pub enum StoreKind {
+        /// In files of the data directory.
+        Embedded = "embedded",
+        /// In memory, lost at the end of the process.
+        Memory = "memory",
+    }
+}
+
+base::config_section! {
+    /// Where entities and activation records are kept.
+    pub struct Store {
+        /// `embedded`: in files below the data directory. `memory`: lost when the server stops.
+        pub kind: StoreKind = StoreKind::Embedded,
+        /// The embedded store. With `memory` only its limits of memory and age count.
+        pub embedded: store_embedded::Config = store_embedded::Config::default(),
+    }
+}
+
+base::config_choice! {
+    /// What functions run in.
+    pub enum ContainerKind {
+        /// Sandboxed processes of this machine's interpreters.
+        Process = "process",
+    }
+}
+
+base::config_section! {
+    /// What functions run in.
+    pub struct Container {
+        /// `process`: sandboxed processes of this machine's own interpreters.
+        pub kind: ContainerKind = ContainerKind::Process,
+        /// Sandboxed processes of this machine's own interpreters.
+        pub process: container_process::Config = container_process::Config::default(),
+    }
+}
+
+impl Config {
+    fn check(&self, checks: &mut Checks<'_>) {
+        for (namespace, key) in &self.users {
+            let name = format!("users.{namespace}");
+            checks.require(EntityName::new(namespace).is_ok(), &name, "the name of a namespace");
+            let form = "a UUID, a colon and 64 characters";
+            checks.require(AuthKey::parse(key).is_some(), &name, form);
+        }
+        let least = self.limits.memory.max;
+        let enough = self.invoker.memory == ByteSize::bytes(0) || self.invoker.memory >= least;
+        checks.require(
+            enough,
+            "invoker.memory",
+            &format!("0, or at least limits.memory.max, which is {least}"),
+        );
+    }
+}
+
+impl Server {
+    fn check(&self, checks: &mut Checks<'_>) {
+        checks.require(self.max_connections > 0, "max_connections", "at least 1");
+        checks.require(!self.idle_timeout.is_zero(), "idle_timeout", "more than 0 s");
+    }
+}

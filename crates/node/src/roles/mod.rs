@@ -1,0 +1,3 @@
+//! Which roles a process has.
+
+pub(crate) mod standalone;

@@ -1,0 +1,232 @@
+//! All roles in one process, joined by direct calls.
+
+use crate::backends::{Factory, open_stores};
+use crate::bootstrap::{StockIdentity, bootstrap};
+use crate::config::{Config, StoreKind};
+use crate::front::{Front, Service};
+use crate::{StartError, host};
+use base::clock::{Clock, SystemClock};
+use base::ids::IdSource;
+use base::shutdown::{Phase, Shutdown};
+use base::task::{OnPanic, spawn};
+use container::{Probe, Verdict};
+use controller::Controller;
+use engine::pool::StemCells;
+use invoker::Invoker;
+use rpc::{ControllerLink, Epoch, InvokerLink, LocalDirectory, SchedulerLink};
+use scheduler::Scheduler;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use store_embedded::Stores;
+use types::{ContainerId, ControllerId, InvokerId, RuntimeManifest, SchedulerId};
+
+/// There is one of each role.
+const CONTROLLER: ControllerId = ControllerId(0);
+const SCHEDULER: SchedulerId = SchedulerId(0);
+const INVOKER: InvokerId = InvokerId(0);
+
+/// How long, at the end, containers may take to go and the store to write out. Everything that was accepted has ended
+/// by then, and the next start removes what is left.
+const CLEAN_UP: Duration = Duration::from_secs(5);
+
+/// A running platform.
+#[derive(Debug)]
+pub struct Standalone {
+    drain_timeout: Duration,
+    controller: Arc<Controller>,
+    scheduler: Arc<Scheduler>,
+    invoker: Arc<Invoker>,
+    factory: Factory,
+    stores: Stores,
+    announcement: Announcement,
+}
+
+/// What a person who started the platform wants to know.
+#[derive(Clone, Debug)]
+pub struct Announcement {
+    /// Where it is served.
+    pub address: SocketAddr,
+    /// Where it keeps its files; `None`: everything is in memory.
+    pub data_dir: Option<PathBuf>,
+    /// The kinds that are offered.
+    pub runtimes: RuntimeManifest,
+    /// Who may use it.
+    pub identities: Vec<StockIdentity>,
+    /// What is not as it should be on the machine, and what to do about it; empty where all is well.
+    pub degraded: Vec<String>,
+}
+
+impl Standalone {
+    /// Starts the platform. The address is listened at first, and `GET /ping` answered; other requests wait for the rest.
+    ///
+    /// # Errors
+    /// See [`StartError`]. What was started ends with `shutdown`.
+    pub async fn start(config: Config, shutdown: &Shutdown) -> Result<Standalone, StartError> {
+        let data_dir = match &config.server.data_dir {
+            Some(dir) => dir.clone(),
+            None => host::default_data_dir()?,
+        };
+        host::prepare_data_dir(&data_dir)
+            .map_err(|source| StartError::DataDir { dir: data_dir.clone(), source })?;
+        let front = Front::bind(&config.server)?;
+        let address = front.address();
+        let service = Service::default();
+        let serving = front.serve(service.clone(), shutdown.watch());
+        spawn("rest api", OnPanic::Abort, serving);
+        let clock = SystemClock::shared();
+        let (stores, factory) = open_backends(&config, &data_dir, &clock).await?;
+        let identities = bootstrap(&*stores.artifacts, &*clock, address, &config.users).await?;
+        let runtimes = factory.port().runtimes().clone();
+        let degraded = remedies(&factory.port().probes());
+        // Executables run everywhere, but a machine without any language is hardly what its owner had in mind.
+        let asked = config.runtimes.manifest.is_some();
+        if runtimes.runtimes.keys().all(|family| !asked && family == "native") {
+            factory.close().await;
+            return Err(StartError::NoRuntime(degraded));
+        }
+        let kept = config.store.kind == StoreKind::Embedded;
+        let data_dir = kept.then_some(data_dir);
+        let announcement = Announcement { address, data_dir, runtimes, identities, degraded };
+        let standalone = join(&config, stores, factory, clock, announcement, shutdown)?;
+        standalone.open(&service).await;
+        Ok(standalone)
+    }
+
+    /// What to tell the person who started it.
+    #[must_use]
+    pub fn announcement(&self) -> &Announcement {
+        &self.announcement
+    }
+
+    /// Ends what was accepted and takes nothing new, at most as long as the configuration says; then stops everything.
+    /// Answers whether everything came to its end.
+    pub async fn drain(self, shutdown: &Shutdown) -> bool {
+        shutdown.advance(Phase::Draining);
+        let ended = tokio::time::timeout(self.drain_timeout, self.controller.drain()).await.is_ok();
+        if !ended {
+            tracing::warn!("accepted activations are still under way; the next start ends them");
+        }
+        self.scheduler.drain();
+        let clean_up = async {
+            self.invoker.drain().await;
+            self.factory.close().await;
+        };
+        if tokio::time::timeout(CLEAN_UP, clean_up).await.is_err() {
+            tracing::warn!("containers are still there; the next start removes them");
+        }
+        let flushed = tokio::time::timeout(CLEAN_UP, self.stores.activations.flush()).await;
+        if !matches!(flushed, Ok(Ok(()))) {
+            tracing::warn!(?flushed, "store was not written out; the next start reads its journal");
+        }
+        shutdown.advance(Phase::Stopped);
+        ended
+    }
+
+    /// Lets requests in, and takes up what an earlier process has left.
+    async fn open(&self, service: &Service) {
+        service.set(self.controller.clone());
+        self.invoker.start().await;
+        let controller = self.controller.clone();
+        spawn("recovery", OnPanic::Log, async move {
+            let recovered = controller.recover().await;
+            if recovered != controller::Recovered::default() {
+                tracing::info!(?recovered, "took up what an earlier process had accepted");
+            }
+        });
+    }
+}
+
+/// Opens what the roles stand on, all at once, because each takes its time.
+async fn open_backends(
+    config: &Config,
+    data_dir: &Path,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Stores, Factory), StartError> {
+    let opening = {
+        let (config, data_dir, clock) = (config.clone(), data_dir.to_owned(), clock.clone());
+        tokio::task::spawn_blocking(move || open_stores(&config, &data_dir, clock))
+    };
+    let factory = Factory::open(config, data_dir, clock.clone()).await.map_err(|failure| failure.error);
+    let stores = opening.await.map_err(|panic| StartError::Store(Box::new(panic))).flatten();
+    match (stores, factory) {
+        (Ok(stores), Ok(factory)) => Ok((stores, factory)),
+        (Err(error), Ok(factory)) => {
+            factory.close().await;
+            Err(error)
+        }
+        (_, Err(error)) => Err(error),
+    }
+}
+
+/// Makes the roles and lets them know each other.
+fn join(
+    config: &Config,
+    stores: Stores,
+    factory: Factory,
+    clock: Arc<dyn Clock>,
+    announcement: Announcement,
+    shutdown: &Shutdown,
+) -> Result<Standalone, StartError> {
+    let limits = config.limits.to_system();
+    let ids = Arc::new(IdSource::new(clock.clone()));
+    let directory = LocalDirectory::new();
+
+    let scheduler_deps = scheduler::Deps {
+        id: SCHEDULER,
+        // Queues live no longer than their only owner, so any number that grows with the starts tells owners apart.
+        epoch: Epoch(clock.unix_millis()),
+        clock: clock.clone(),
+        directory: directory.clone(),
+    };
+    let scheduler_config = config.scheduler.to_role(limits.concurrent_invocations);
+    let scheduler = Scheduler::new(scheduler_config, scheduler_deps, shutdown.watch());
+    let scheduler_link: Arc<dyn SchedulerLink> = scheduler.clone();
+    directory.add_scheduler(SCHEDULER, &scheduler_link);
+
+    let stem_cells = StemCells::of(&announcement.runtimes).map_err(|error| StartError::Manifest {
+        path: config.runtimes.manifest.clone().unwrap_or_default(),
+        source: error.into(),
+    })?;
+    // Ids of containers must be above all of earlier starts; no start makes a million a second.
+    let first_container = ContainerId(clock.unix_millis() * 1000);
+    let invoker_config = config.invoker.to_role(&limits, stem_cells, first_container, host::memory());
+    let invoker_deps = invoker::Deps {
+        id: INVOKER,
+        schedulers: vec![SCHEDULER],
+        clock: clock.clone(),
+        directory: directory.clone(),
+        artifacts: stores.artifacts.clone(),
+        activations: stores.activations.clone(),
+        factory: factory.port(),
+    };
+    let invoker = Invoker::new(invoker_config, invoker_deps, shutdown.watch());
+    let invoker_link: Arc<dyn InvokerLink> = invoker.clone();
+    directory.add_invoker(INVOKER, &invoker_link);
+
+    let controller_deps = controller::Deps {
+        artifacts: stores.artifacts.clone(),
+        activations: stores.activations.clone(),
+        scheduler: scheduler_link,
+        clock,
+        ids,
+        runtimes: Arc::new(announcement.runtimes.clone()),
+        id: CONTROLLER,
+    };
+    let controller = Controller::new(config.controller.to_role(limits), controller_deps);
+    let controller_link: Arc<dyn ControllerLink> = controller.clone();
+    directory.add_controller(CONTROLLER, &controller_link);
+    let sweeping = controller.clone();
+    let stop = shutdown.watch();
+    spawn("controller", OnPanic::Abort, async move { sweeping.run(stop).await });
+
+    let drain_timeout = config.server.drain_timeout;
+    Ok(Standalone { drain_timeout, controller, scheduler, invoker, factory, stores, announcement })
+}
+
+/// What is broken and what to do about it, one line for each.
+fn remedies(probes: &[Probe]) -> Vec<String> {
+    let broken = probes.iter().filter(|probe| probe.verdict != Verdict::Works && !probe.remedy.is_empty());
+    broken.map(|probe| format!("{}: {}; {}", probe.name, probe.detail, probe.remedy)).collect()
+}
