@@ -1,0 +1,247 @@
+//! Makes sandboxes, and keeps some ready so that what is dear about them is off the path.
+
+use super::contents;
+use super::link::{FirstProcess, Link};
+use super::process::{Parts, Sandbox};
+use super::slots::Slots;
+use crate::cgroup::{Cgroups, Group, GroupLimits};
+use crate::config::{Config, NetworkMode};
+use crate::instance::Instance;
+use crate::network::Outbound;
+use crate::wire::{self, Limits, Network, SandboxSpec, Users};
+use base::task::{OnPanic, spawn};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use types::ByteSize;
+
+/// How many kinds of sandboxes are kept ready at a time; those used longest ago go first.
+const MAX_READY_FORMS: usize = 4;
+
+/// What sandboxes differ in before a program runs in them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Form {
+    /// The network.
+    pub network: NetworkMode,
+    /// The directories that it sees beyond what all see.
+    pub mounts: Vec<PathBuf>,
+}
+
+/// Makes sandboxes.
+#[derive(Debug)]
+pub(crate) struct Maker {
+    /// What all sandboxes of the instance share.
+    pub shared: Arc<Shared>,
+    ready: Mutex<VecDeque<(Form, Vec<Arc<Sandbox>>)>>,
+    /// Held by the one task that fills up.
+    filling: tokio::sync::Mutex<()>,
+}
+
+/// What all sandboxes of an instance share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub config: Config,
+    pub instance: Arc<Instance>,
+    pub cgroups: Cgroups,
+    /// The way to the outside, while there is one.
+    pub outbound: Mutex<Option<Outbound>>,
+    pub link: Link,
+    pub slots: Slots,
+    pub rootless: bool,
+}
+
+impl Maker {
+    pub(crate) fn new(shared: Arc<Shared>) -> Arc<Maker> {
+        Arc::new(Maker { shared, ready: Mutex::default(), filling: tokio::sync::Mutex::default() })
+    }
+
+    /// A sandbox for a program that may use that much memory: one that is ready, or a new one.
+    ///
+    /// # Errors
+    /// What the machine refused; nothing is left behind then.
+    pub(crate) async fn take(self: &Arc<Maker>, form: &Form, memory: ByteSize) -> io::Result<Arc<Sandbox>> {
+        let sandbox = match self.take_ready(form) {
+            Some(sandbox) => sandbox,
+            None => self.shared.make(form).await?,
+        };
+        self.fill_up();
+        if let Err(error) = sandbox.limit(self.shared.group_limits(memory)) {
+            sandbox.destroy().await;
+            return Err(error);
+        }
+        Ok(sandbox)
+    }
+
+    /// Makes sandboxes of a form ready before anybody has asked for one.
+    pub(crate) fn expect(self: &Arc<Maker>, form: Form) {
+        {
+            let mut ready = self.ready.lock();
+            if ready.iter().all(|(known, _)| *known != form) {
+                ready.push_front((form, Vec::new()));
+            }
+        }
+        self.fill_up();
+    }
+
+    /// Ends those that are ready.
+    pub(crate) async fn clear(&self) {
+        let all = std::mem::take(&mut *self.ready.lock());
+        for sandbox in all.into_iter().flat_map(|(_, sandboxes)| sandboxes) {
+            sandbox.destroy().await;
+        }
+    }
+
+    fn take_ready(&self, form: &Form) -> Option<Arc<Sandbox>> {
+        let mut ready = self.ready.lock();
+        let (form, mut sandboxes) = match ready.iter().position(|(known, _)| known == form) {
+            Some(at) => ready.remove(at)?,
+            None => (form.clone(), Vec::new()),
+        };
+        let taken = loop {
+            match sandboxes.pop() {
+                // One that has ended while nobody looked is of no use; dropping it removes the rest.
+                Some(sandbox) if sandbox.has_ended() => {}
+                other => break other,
+            }
+        };
+        ready.push_front((form, sandboxes));
+        let too_many: Vec<_> = if ready.len() > MAX_READY_FORMS { ready.drain(MAX_READY_FORMS..).collect() } else { Vec::new() };
+        drop(ready);
+        drop(too_many);
+        taken
+    }
+
+    /// Makes what is missing, one at a time, in a task of its own; does nothing while that task runs.
+    fn fill_up(self: &Arc<Maker>) {
+        if self.shared.config.ready_sandboxes == 0 {
+            return;
+        }
+        let maker = self.clone();
+        spawn("ready sandboxes", OnPanic::Log, async move {
+            let Ok(_only) = maker.filling.try_lock() else { return };
+            while let Some(form) = maker.missing() {
+                match maker.shared.make(&form).await {
+                    Ok(sandbox) => maker.put(&form, sandbox),
+                    Err(error) => {
+                        // The next one that is asked for is made on the path, and says so itself if that fails.
+                        tracing::debug!(%error, "no sandbox could be made ready");
+                        return;
+                    }
+                }
+            }
+        });
+    }
+
+    fn missing(&self) -> Option<Form> {
+        let target = self.shared.config.ready_sandboxes as usize;
+        let ready = self.ready.lock();
+        ready.iter().find(|(_, sandboxes)| sandboxes.len() < target).map(|(form, _)| form.clone())
+    }
+
+    fn put(&self, form: &Form, sandbox: Arc<Sandbox>) {
+        let mut ready = self.ready.lock();
+        if let Some((_, sandboxes)) = ready.iter_mut().find(|(known, _)| known == form) {
+            sandboxes.push(sandbox);
+        }
+    }
+}
+
+impl Shared {
+    /// Makes a sandbox without a program.
+    pub(crate) async fn make(self: &Arc<Shared>, form: &Form) -> io::Result<Arc<Sandbox>> {
+        let full = || io::Error::new(io::ErrorKind::QuotaExceeded, "all sandboxes are in use");
+        let slot = self.slots.take().ok_or_else(full)?;
+        let shared = self.clone();
+        let set_up = tokio::task::spawn_blocking(move || shared.set_up(slot)).await.map_err(io::Error::other)?;
+        let group = match set_up {
+            Ok(group) => group,
+            Err(error) => {
+                self.slots.give_back(slot);
+                return Err(error);
+            }
+        };
+        let parts = Parts { shared: self.clone(), slot, group, action_dir: self.action_dir(slot) };
+        let made = self.make_first(form, &parts).await;
+        match made {
+            Ok((pidfd, socket)) => Sandbox::prepared(parts, pidfd, socket).await,
+            Err(error) => {
+                parts.remove().await;
+                Err(error)
+            }
+        }
+    }
+
+    fn set_up(&self, slot: u32) -> io::Result<Group> {
+        let dir = self.instance.slot_dir(slot);
+        // Something of an earlier sandbox there must not be seen by a later one.
+        match std::fs::remove_dir_all(&dir) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        std::fs::DirBuilder::new().recursive(true).mode(0o755).create(self.action_dir(slot))?;
+        let id = self.users(slot).map_or(crate::spawner::ROOTLESS_ID, |users| users.program);
+        for (name, text) in contents::accounts(id) {
+            std::fs::write(dir.join(name), text)?;
+        }
+        self.cgroups.make(slot)
+    }
+
+    async fn make_first(&self, form: &Form, parts: &Parts) -> io::Result<(OwnedFd, OwnedFd)> {
+        let (ours, theirs) = wire::pair()?;
+        let config = &self.config;
+        let spec = SandboxSpec {
+            dir: self.instance.slot_dir(parts.slot),
+            mounts: form.mounts.clone(),
+            network: self.network(form.network, parts.slot),
+            tmp_bytes: config.tmp.as_bytes(),
+            tmp_files: u64::from(config.tmp_files),
+            shm_bytes: config.shm.as_bytes(),
+        };
+        let (unified, joins) = (parts.group.unified()?, parts.group.joins()?);
+        let pidfd = self.link.make(FirstProcess { spec, socket: theirs, unified, joins }).await?;
+        Ok((pidfd, ours))
+    }
+
+    fn network(&self, mode: NetworkMode, slot: u32) -> Network {
+        match (mode, &*self.outbound.lock()) {
+            (NetworkMode::Outbound, Some(outbound)) => outbound.network(slot),
+            (NetworkMode::Outbound, None) if self.config.network.fallback == NetworkMode::Host => Network::Host,
+            (NetworkMode::Outbound, None) | (NetworkMode::None, _) => Network::None,
+            (NetworkMode::Host, _) => Network::Host,
+        }
+    }
+
+    fn action_dir(&self, slot: u32) -> PathBuf {
+        self.instance.slot_dir(slot).join("action")
+    }
+
+    fn group_limits(&self, memory: ByteSize) -> GroupLimits {
+        let cpus = self.config.cpus_per_gb * memory.as_bytes() as f64 / (1u64 << 30) as f64;
+        GroupLimits {
+            memory: memory.as_bytes(),
+            processes: u64::from(self.config.processes),
+            cpu_thousandths: (cpus > 0.0).then_some((cpus * 1000.0) as u64),
+        }
+    }
+
+    /// Whom the processes in a slot run as.
+    pub(super) fn users(&self, slot: u32) -> Option<Users> {
+        let first = self.config.uid_first;
+        (!self.rootless).then_some(Users { first, program: first + 1 + slot })
+    }
+
+    /// The limits of each process.
+    pub(super) fn limits(&self) -> Limits {
+        let config = &self.config;
+        Limits {
+            open_files: u64::from(config.open_files),
+            processes: u64::from(config.processes),
+            // A file that fills /tmp is to be told that there is no space, not to be ended by a signal.
+            file_bytes: config.tmp.max(config.shm).as_bytes() + (1 << 20),
+        }
+    }
+}
