@@ -109,7 +109,7 @@ pub trait ArtifactStore: Send + Sync + fmt::Debug {
 
 /// The paths in whose lists a document stands: `ns/pkg/name` in those of `ns` and of `ns/pkg`, `ns/name` in that of
 /// `ns` (LIST-07). Subjects and limits stand in none; operators find them by [`ArtifactStore::scan`].
-pub fn list_paths(document: &Document) -> impl Iterator<Item = &str> {
-    let listed = !matches!(document.kind, DocumentKind::Subject | DocumentKind::Limits);
-    document.id.match_indices('/').filter(move |_| listed).map(|(at, _)| &document.id[..at])
+pub fn list_paths(kind: DocumentKind, id: &str) -> impl Iterator<Item = &str> {
+    let listed = !matches!(kind, DocumentKind::Subject | DocumentKind::Limits);
+    id.match_indices('/').filter(move |_| listed).map(|(at, _)| &id[..at])
 }

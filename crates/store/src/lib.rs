@@ -15,6 +15,7 @@ mod error;
 pub mod fault;
 pub mod index;
 pub mod memory;
+mod shared;
 pub mod subject;
 
 pub use activation::{ActivationQuery, ActivationStore, Intent, Ticket, Unfinished};

@@ -141,7 +141,7 @@ impl State {
         for key in &document.lookup {
             self.lookups.insert(key.clone(), document.id.clone());
         }
-        for path in list_paths(document) {
+        for path in list_paths(document.kind, &document.id) {
             let list = self.lists.entry((document.kind, path.to_owned())).or_default();
             list.insert((Reverse(document.updated), document.id.clone()));
         }
@@ -156,7 +156,7 @@ impl State {
         for key in &document.lookup {
             self.lookups.remove(key);
         }
-        for path in list_paths(document) {
+        for path in list_paths(document.kind, &document.id) {
             let key = (document.kind, path.to_owned());
             if let Some(list) = self.lists.get_mut(&key) {
                 list.remove(&(Reverse(document.updated), document.id.clone()));

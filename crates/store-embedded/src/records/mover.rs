@@ -1,0 +1,151 @@
+//! What the two threads do.
+
+use super::overlay::Overlay;
+use super::record::{accept_entry, decode_intent, payload_of, started_entry};
+use super::sync::Turn;
+use super::{Front, Shared};
+use crate::journal::{self, Entry, SealedFile};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How many sealed files the journal may have before intents of the oldest one are written again at its end, so that it
+/// can go.
+const FILES_KEPT_FOR_INTENTS: usize = 4;
+
+/// How long the thread waits after a move that failed, at first and at the most; each time twice as long.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+/// The longest time between two looks for records that are too old.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
+const SHORTEST_SLEEP: Duration = Duration::from_secs(1);
+
+/// Brings the journal to the disk until it is stopped.
+pub(super) fn sync(shared: &Shared) {
+    loop {
+        let turn = shared.sync.next_turn(shared.limits.sync_interval);
+        let unsynced = shared.front.lock().journal.take_unsynced();
+        match unsynced.sync() {
+            Ok(()) => shared.sync.synced(unsynced.sequence),
+            Err(error) => {
+                // After a failed sync the system may have dropped what was written, and would report success next time.
+                let why: Arc<str> =
+                    format!("the journal could not be brought to the disk ({error}); restart the server")
+                        .into();
+                tracing::error!(%error, "the journal cannot be brought to the disk; all writes are refused from now on");
+                shared.front.lock().journal.fail(why.clone());
+                shared.sync.failed(why);
+                return;
+            }
+        }
+        if turn == Turn::Stop {
+            return;
+        }
+    }
+}
+
+/// Moves records to the disk and drops what is too old, until it is stopped.
+pub(super) fn run(shared: &Shared) {
+    // What an earlier process may have moved in part goes first, and into the same segment.
+    let mut may_begin = false;
+    let mut pause = PAUSES.0;
+    loop {
+        match shared.move_all(may_begin) {
+            Ok(()) => {
+                (may_begin, pause) = (true, PAUSES.0);
+                if !shared.moving.next_turn(shared.time_to_expiry()) {
+                    return;
+                }
+            }
+            Err(fault) => {
+                tracing::error!(%fault, "records cannot be moved out of the journal; it is tried again");
+                shared.moving.failed(fault.to_string());
+                if !shared.moving.pause(pause) {
+                    return;
+                }
+                pause = (pause * 2).min(PAUSES.1);
+            }
+        }
+    }
+}
+
+type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+impl Shared {
+    fn move_all(&self, may_begin: bool) -> Result<(), Fault> {
+        let (batch, sequence) = self.front.lock().begin_move();
+        let now = self.clock.unix_millis();
+        {
+            let _counting = self.counting.write();
+            self.segments.take(&batch, may_begin, now)?;
+            self.segments.commit(&batch, sequence)?;
+            let moved = self.front.lock().moving.take();
+            drop(moved);
+        }
+        drop(batch);
+        self.segments.retain(now)?;
+        self.drop_files(sequence)?;
+        self.moving.done(sequence);
+        Ok(())
+    }
+
+    /// Drops the journal's files in which every record has been moved and no intent is open.
+    fn drop_files(&self, moved: u64) -> Result<(), Fault> {
+        loop {
+            let mut front = self.front.lock();
+            let Some(file) = front.journal.oldest(moved) else { return Ok(()) };
+            if front.intents.any_in(file.number) {
+                if front.journal.sealed() <= FILES_KEPT_FOR_INTENTS {
+                    return Ok(());
+                }
+                front.carry_over(file)?;
+                drop(front);
+                // What was written again must be on the disk before the first writing goes.
+                let unsynced = self.front.lock().journal.take_unsynced();
+                unsynced.sync()?;
+                self.sync.synced(unsynced.sequence);
+                front = self.front.lock();
+            }
+            front.journal.forget_oldest();
+            let dir = front.journal.dir();
+            drop(front);
+            journal::remove(&dir, file);
+        }
+    }
+
+    fn time_to_expiry(&self) -> Option<Duration> {
+        let expiry = self.segments.next_expiry(self.clock.unix_millis())?;
+        Some(Duration::from_millis(expiry).clamp(SHORTEST_SLEEP, LONGEST_SLEEP))
+    }
+}
+
+impl Front {
+    /// What is to be moved, and up to which sequence that is everything. What a failed attempt has begun comes first.
+    fn begin_move(&mut self) -> (Arc<Overlay>, u64) {
+        if let Some((batch, sequence)) = self.moving.clone().zip(self.moving_upto) {
+            return (batch, sequence);
+        }
+        let batch = Arc::new(std::mem::take(&mut self.active));
+        let sequence = self.journal.sequence();
+        self.moving = Some(batch.clone());
+        self.moving_upto = Some(sequence);
+        (batch, sequence)
+    }
+
+    /// Writes the open intents of a file again, at the journal's end.
+    fn carry_over(&mut self, file: SealedFile) -> Result<(), Fault> {
+        let dir = self.journal.dir();
+        for (id, intent) in self.intents.in_file(file.number) {
+            let text = journal::read_at(&dir, intent.position)?;
+            let is_it = Entry::parse(&text).is_some_and(|entry| entry.sequence == intent.position.sequence);
+            let body = decode_intent(payload_of(&text)).filter(|(of, _)| is_it && *of == id);
+            let (_, body) = body.ok_or_else(|| format!("the intent of {id} cannot be read again"))?;
+            let mut entry = accept_entry(id, body).ok_or("an intent is too long")?;
+            let position = self.journal.append(&mut entry)?;
+            if intent.started {
+                self.journal.append(&mut started_entry(id).ok_or("an intent is too long")?)?;
+            }
+            self.intents.accept(id, position);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,123 @@
+//! A record as the journal and the memory hold it: what the API shows, beside the few fields by which it is found.
+
+use crate::codec::{Fields, slice_of};
+use crate::journal::{Frame, HEADER, Kind};
+use bytes::Bytes;
+use store::StoreError;
+use types::{Activation, ActivationId};
+
+/// What a record takes beside its texts in memory: the maps' and lists' slots.
+const OVERHEAD: u64 = 300;
+
+/// Room for a usual record, so that its text is written without moving.
+const USUAL_SIZE: usize = 1500;
+
+/// A record with the texts that the API shows of it.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) id: ActivationId,
+    pub(crate) start: u64,
+    pub(crate) namespace: Box<str>,
+    /// `action` or `pkg/action` (ATV-03).
+    pub(crate) path: Box<str>,
+    /// LIST-11
+    pub(crate) summary: Bytes,
+    /// ATV-06
+    pub(crate) text: Bytes,
+}
+
+impl Record {
+    /// What it takes in memory, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        OVERHEAD + (self.summary.len() + self.text.len()) as u64
+    }
+}
+
+/// A record that is ready to be written.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    pub(crate) frame: Frame,
+    id: ActivationId,
+    start: u64,
+    namespace: Box<str>,
+    path: Box<str>,
+    /// Where the summary begins and ends in the entry; the text is the rest.
+    summary: std::ops::Range<usize>,
+}
+
+/// Writes a record's entry:
+/// id u128, start u64, length of the namespace u16, of the path u16, of the summary u32; these three, and the text.
+pub(crate) fn encode(record: &Activation) -> Result<Encoded, StoreError> {
+    let id = record.activation_id;
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+        StoreError::new(format!("encode record {id}"), error)
+    };
+    let too_long = |_| failed("a name or the summary is too long".into());
+    let (namespace, path) =
+        (Box::<str>::from(record.namespace.root()), record.path_in_namespace().into_boxed_str());
+    let mut frame = Frame::new(Kind::Record, USUAL_SIZE);
+    let out = frame.payload();
+    out.extend_from_slice(&id.bits().to_be_bytes());
+    out.extend_from_slice(&record.start.to_be_bytes());
+    out.extend_from_slice(&u16::try_from(namespace.len()).map_err(too_long)?.to_be_bytes());
+    out.extend_from_slice(&u16::try_from(path.len()).map_err(too_long)?.to_be_bytes());
+    let summary_length = out.len();
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(namespace.as_bytes());
+    out.extend_from_slice(path.as_bytes());
+    let begin = out.len();
+    serde_json::to_writer(&mut *out, &record.summary()).map_err(|error| failed(error.into()))?;
+    let end = out.len();
+    let length = u32::try_from(end - begin).map_err(too_long)?;
+    out[summary_length..summary_length + 4].copy_from_slice(&length.to_be_bytes());
+    serde_json::to_writer(&mut *out, record).map_err(|error| failed(error.into()))?;
+    let frame = frame.finish().ok_or_else(|| failed("it is longer than 4 GB".into()))?;
+    Ok(Encoded { frame, id, start: record.start, namespace, path, summary: begin..end })
+}
+
+impl Encoded {
+    /// The record, its texts being parts of the entry that was written.
+    pub(crate) fn into_record(self) -> Record {
+        let bytes = Bytes::from(self.frame.into_bytes());
+        let text = bytes.slice(self.summary.end..);
+        let summary = bytes.slice(self.summary);
+        Record { id: self.id, start: self.start, namespace: self.namespace, path: self.path, summary, text }
+    }
+}
+
+/// Reads a record's entry, of which `whole` is the text that it is a part of. `None`: it is not what [`encode`] writes.
+pub(crate) fn decode(payload: &[u8], whole: &Bytes) -> Option<Record> {
+    let mut fields = Fields::new(payload);
+    let (id, start) = (ActivationId::from_bits(fields.u128()?), fields.u64()?);
+    let (namespace, path) = (usize::from(fields.u16()?), usize::from(fields.u16()?));
+    let summary = usize::try_from(fields.u32()?).ok()?;
+    let (namespace, path) = (Box::from(fields.text(namespace)?), Box::from(fields.text(path)?));
+    let summary = slice_of(whole, fields.bytes(summary)?);
+    Some(Record { id, start, namespace, path, summary, text: slice_of(whole, fields.rest()) })
+}
+
+/// An entry that says that an activation was accepted.
+pub(crate) fn accept_entry(id: ActivationId, body: &[u8]) -> Option<Frame> {
+    let mut frame = Frame::new(Kind::Accept, 16 + body.len());
+    frame.payload().extend_from_slice(&id.bits().to_be_bytes());
+    frame.payload().extend_from_slice(body);
+    frame.finish()
+}
+
+/// An entry that says that an activation begins to run.
+pub(crate) fn started_entry(id: ActivationId) -> Option<Frame> {
+    let mut frame = Frame::new(Kind::Started, 16);
+    frame.payload().extend_from_slice(&id.bits().to_be_bytes());
+    frame.finish()
+}
+
+/// The id and the body of an entry made by the two above.
+pub(crate) fn decode_intent(payload: &[u8]) -> Option<(ActivationId, &[u8])> {
+    let mut fields = Fields::new(payload);
+    Some((ActivationId::from_bits(fields.u128()?), fields.rest()))
+}
+
+/// The payload of an entry that was read back whole.
+pub(crate) fn payload_of(entry: &[u8]) -> &[u8] {
+    entry.get(HEADER..).unwrap_or_default()
+}
