@@ -63,6 +63,11 @@ impl Supply {
         self.orders.len()
     }
 
+    #[cfg(test)]
+    pub(super) fn orders(&self) -> impl Iterator<Item = CreationId> {
+        self.orders.keys().copied()
+    }
+
     pub(super) const fn creating_live(&self) -> u32 {
         self.orders_live
     }
