@@ -20,9 +20,11 @@ const SHARD_CAPACITY: usize = 1024;
 /// A bounded map of things that were read. What was read before an invalidation is never added after it.
 pub(crate) struct Cache<V> {
     hasher: RandomState,
-    shards: [RwLock<HashMap<Box<[u8]>, Arc<V>>>; SHARDS],
+    shards: [Shard<V>; SHARDS],
     generation: AtomicU64,
 }
+
+type Shard<V> = RwLock<HashMap<Box<[u8]>, Arc<V>>>;
 
 /// When a reading began; see [`Cache::insert`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +69,7 @@ impl<V> Cache<V> {
         }
     }
 
-    fn shard(&self, key: &[u8]) -> &RwLock<HashMap<Box<[u8]>, Arc<V>>> {
+    fn shard(&self, key: &[u8]) -> &Shard<V> {
         let hash = usize::try_from(self.hasher.hash_one(key) >> 32).unwrap_or_default();
         &self.shards[hash % SHARDS]
     }

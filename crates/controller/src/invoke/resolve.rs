@@ -43,16 +43,19 @@ pub(super) enum Found {
     /// It is known.
     Known(Arc<ResolvedAction>),
     /// It is to be read.
-    Unknown {
-        /// The path in the request.
-        path: String,
-        /// Whose it is.
-        name: FullyQualifiedName,
-        /// The package in the path.
-        package: Option<PackageView>,
-        /// When reading began.
-        generation: Generation,
-    },
+    Unknown(Box<Unread>),
+}
+
+/// An action that is to be read.
+pub(super) struct Unread {
+    /// The path in the request.
+    path: String,
+    /// Whose it is.
+    name: FullyQualifiedName,
+    /// The package in the path.
+    package: Option<PackageView>,
+    /// When reading began.
+    generation: Generation,
 }
 
 impl ResolvedAction {
@@ -149,7 +152,8 @@ impl Controller {
                 return Ok(Found::Known(known));
             }
             let generation = self.entities.generation();
-            return Ok(Found::Unknown { path, name: target.full_name(), package: None, generation });
+            let name = target.full_name();
+            return Ok(Found::Unknown(Box::new(Unread { path, name, package: None, generation })));
         };
         if let Some(known) = self.entities.remembered(&path) {
             if let Some(access) = &known.access {
@@ -160,7 +164,7 @@ impl Controller {
         let generation = self.entities.generation();
         let view = self.readable_package(caller, &target.namespace, package).await?;
         let name = FullyQualifiedName::new(view.path(), target.name.clone());
-        Ok(Found::Unknown { path, name, package: Some(view), generation })
+        Ok(Found::Unknown(Box::new(Unread { path, name, package: Some(view), generation })))
     }
 
     /// A package in the path of an action that the caller may read (AUTH-08).
@@ -188,7 +192,8 @@ impl Controller {
     pub(super) async fn resolve(&self, found: Found) -> Result<Arc<ResolvedAction>, ApiError> {
         let action = match found {
             Found::Known(known) => Some(known),
-            Found::Unknown { path, name, package, generation } => {
+            Found::Unknown(unread) => {
+                let Unread { path, name, package, generation } = *unread;
                 self.entities.resolve(&path, &name, package.as_ref(), generation).await?
             }
         };

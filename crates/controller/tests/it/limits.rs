@@ -1,0 +1,75 @@
+use crate::kit::Kit;
+use serde_json::json;
+use types::{ByteSize, UserLimits};
+
+#[tokio::test]
+async fn ns_03_ns_04_limits_without_limits_of_ones_own() {
+    let kit = Kit::new().await;
+    for path in ["/limits", "/limits/"] {
+        let answer = kit.get(path).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.json.as_object().unwrap().len(), 13);
+        for name in ["invocationsPerMinute", "concurrentInvocations", "firesPerMinute", "maxActionInstances"]
+        {
+            assert!(answer.json[name].is_u64(), "{name}");
+        }
+        assert_eq!(answer.json["minActionMemory"], 128);
+        assert_eq!(answer.json["maxActionTimeout"], 300_000);
+        assert_eq!(answer.json["maxActionLogs"], 10);
+        assert_eq!(answer.json["maxActionConcurrency"], 1);
+        assert_eq!(answer.json["maxParameterSize"], "1048576 B");
+    }
+}
+
+#[tokio::test]
+async fn ns_05_lim_10_limits_of_ones_own() {
+    let kit = Kit::new().await;
+    kit.limit(UserLimits {
+        concurrent_invocations: Some(5),
+        max_action_memory: Some(256),
+        allowed_kinds: Some(vec!["nodejs:20".to_owned()]),
+        store_activations: Some(false),
+        max_payload_size: Some(ByteSize::kb(1)),
+        ..UserLimits::default()
+    })
+    .await;
+    let answer = kit.get("/limits").await.json;
+    assert_eq!(answer["concurrentInvocations"], 5);
+    assert_eq!(answer["maxActionInstances"], 5);
+    assert_eq!(answer["maxActionMemory"], 256);
+    assert_eq!(answer["allowedKinds"], json!(["nodejs:20"]));
+    assert_eq!(answer["storeActivations"], false);
+    assert_eq!(answer["maxPayloadSize"], "1024 B");
+    assert!(answer.get("truncationSize").is_none());
+    let body = r#"{"exec":{"kind":"nodejs:20","code":"x"},"limits":{"memory":512}}"#;
+    kit.put("/actions/a", body).await.is_error(400, "memory size 512 MB exceeds allowed threshold of 256 MB");
+    let body = r#"{"exec":{"kind":"nodejs:20","code":"x"},"limits":{"instances":6}}"#;
+    let text = "Max action instance concurrency must not exceed your namespace concurrency of 5.";
+    kit.put("/actions/a", body).await.is_error(400, text);
+}
+
+#[tokio::test]
+async fn ns_06_limits_have_no_inner_level() {
+    let kit = Kit::new().await;
+    let text = "Inner entity level routes for limits are not yet implemented.";
+    kit.get("/limits/x").await.is_error(400, text);
+    for method in ["POST", "PUT", "DELETE"] {
+        assert_eq!(kit.own(method, "/limits").send().await.status, 405);
+    }
+}
+
+#[tokio::test]
+async fn lim_02_lim_03_payloads_have_a_greatest_and_it_is_checked_before_existence() {
+    let kit = Kit::new().await;
+    kit.action("guest/a", "").await;
+    let body = |length: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(length - 8));
+    assert_eq!(kit.post("/actions/a?blocking=true", &body(1_048_576)).await.status, 200);
+    assert_eq!(kit.scheduler.last().payload.get().len(), 1_048_576);
+    let text = "Request larger than allowed: 1048577 > 1048576 bytes.";
+    for path in ["/actions/a", "/actions/none"] {
+        kit.post(path, &body(1_048_577)).await.is_error(413, text);
+    }
+    kit.limit(UserLimits { max_payload_size: Some(ByteSize::bytes(10)), ..UserLimits::default() }).await;
+    kit.post("/actions/a", &body(11)).await.is_error(413, "Request larger than allowed: 11 > 10 bytes.");
+    assert_eq!(kit.post("/actions/a", &body(10)).await.status, 202);
+}

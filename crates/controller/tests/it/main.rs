@@ -1,0 +1,16 @@
+//! The controller as its clients see it: requests in, responses out, no sockets.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may as well panic")]
+
+extern crate oxiwhisk_controller as controller;
+
+mod actions;
+mod activations;
+mod auth;
+mod http;
+mod invoke;
+mod kit;
+mod limits;
+mod lost;
+mod packages;
+mod throttle;
