@@ -23,10 +23,16 @@ crate::config_section! {
     pub struct Config {
         /// The least severe level that is written: `error`, `warn`, `info`, `debug` or `trace`; for single crates
         /// `warn,oxiwhisk_scheduler=debug`.
-        pub level: Targets as "level, or list of crate=level" = Targets::new().with_default(tracing::Level::INFO),
+        pub level: Targets as "level, or list of crate=level" = usual_level(),
         /// The form of the lines.
         pub format: Format = Format::Text,
     }
+}
+
+/// Everything from `info` on, but of the storage engines only what is wrong: they tell of their daily work as `info`.
+fn usual_level() -> Targets {
+    let quiet = ["fjall", "lsm_tree"].map(|name| (name, tracing::Level::WARN));
+    Targets::new().with_default(tracing::Level::INFO).with_targets(quiet)
 }
 
 /// Sends what is logged from now on to standard error. Later calls in the same process change nothing.

@@ -150,3 +150,6 @@ impl Server {
         checks.require(!self.idle_timeout.is_zero(), "idle_timeout", "more than 0 s");
     }
 }
+
+#[cfg(test)]
+mod tests;
