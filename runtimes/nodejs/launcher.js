@@ -29,6 +29,13 @@ const activeResources =
 // Holds the process while a promise of the action is pending that nothing else would wake it for.
 const holder = setInterval(() => {}, 0x7fffffff).unref();
 
+// A pipe that is full would otherwise leave output in this process's memory, to be written after the answer or never.
+for (const stream of [process.stdout, process.stderr]) {
+  if (stream._handle && stream._handle.setBlocking) {
+    stream._handle.setBlocking(true);
+  }
+}
+
 let handler;
 let initialized = false;
 const exported = Object.create(null);

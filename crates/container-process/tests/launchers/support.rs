@@ -29,7 +29,12 @@ pub struct Bare {
 
 impl Bare {
     /// Starts a program with its command and result descriptors where it wants them, and nothing else inherited.
-    pub fn start(argv: &[String], environment: &[(String, String)], fds: (RawFd, RawFd), dialect: Dialect) -> Bare {
+    pub fn start(
+        argv: &[String],
+        environment: &[(String, String)],
+        fds: (RawFd, RawFd),
+        dialect: Dialect,
+    ) -> Bare {
         let pipe = || pipe_with(PipeFlags::CLOEXEC).unwrap();
         let (command_end, command) = pipe();
         let (result, result_end) = pipe();
@@ -70,7 +75,11 @@ impl Bare {
         let logs = self.logs().await;
         assert!(!logs.truncated && !logs.incomplete);
         let stream = |stream| if stream == container::LogStream::Stdout { "out" } else { "err" };
-        logs.lines.iter().map(|line| format!("{} {}", stream(line.stream), line.text)).collect()
+        let mut lines: Vec<_> =
+            logs.lines.iter().map(|line| format!("{} {}", stream(line.stream), line.text)).collect();
+        // Which of two pipes is read first is left to chance.
+        lines.sort_by_key(|line| line.starts_with("err"));
+        lines
     }
 
     pub async fn logs(&self) -> Logs {
@@ -94,9 +103,8 @@ impl Drop for Bare {
 #[expect(unsafe_code, reason = "descriptors are put in place between fork and exec")]
 fn place(program: &mut Command, fds: [(OwnedFd, RawFd); 2]) {
     // Out of the way of the places they go to, and so of each other.
-    let fds = fds.map(|(fd, place)| {
-        (rustix::io::fcntl_dupfd_cloexec(&fd, 20).expect("a descriptor to spare"), place)
-    });
+    let fds = fds
+        .map(|(fd, place)| (rustix::io::fcntl_dupfd_cloexec(&fd, 20).expect("a descriptor to spare"), place));
     // SAFETY: the closure calls `dup2`, which may be called after a fork, and touches no memory but its own.
     unsafe {
         program.pre_exec(move || {
