@@ -5,7 +5,7 @@ use rpc::SchedulerLink;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{ActivationStore, ArtifactStore};
-use types::{ControllerId, RuntimeManifest, SystemLimits};
+use types::{ByteSize, ControllerId, RuntimeManifest, SystemLimits};
 
 /// What an operator can choose.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub struct Config {
     /// For how long an identity is used before it is read again, so that a key that another process revoked goes
     /// (AUTH-17).
     pub identity_cache: Duration,
+    /// How much of entities and code is kept in memory.
+    pub artifact_cache: ByteSize,
 }
 
 impl Default for Config {
@@ -49,6 +51,7 @@ impl Default for Config {
             response_payload: true,
             controllers: 1,
             identity_cache: Duration::from_secs(60),
+            artifact_cache: ByteSize::mb(16),
         }
     }
 }

@@ -30,7 +30,7 @@ use pending::{Gate, OpenActivations};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{ActivationStore, ArtifactStore};
+use store::{ActivationStore, ArtifactStore, Cached};
 use types::{ControllerId, RuntimeManifest};
 
 /// How often overdue activations are looked for. Their deadlines are minutes away, so this need not be exact.
@@ -58,9 +58,12 @@ impl Controller {
     #[must_use]
     pub fn new(config: Config, deps: Deps) -> Arc<Controller> {
         let Deps { artifacts, activations, scheduler, clock, ids, runtimes, id } = deps;
+        // Identities are read past the cache, so that a key that another process revoked goes in time (AUTH-17).
         let identities = Arc::new(Identities::new(artifacts.clone(), clock.clone(), &config));
-        let entities = Arc::new(Entities::new(artifacts.clone(), runtimes.clone()));
-        let watched = cache::Watched::new(artifacts, identities.clone(), entities.clone());
+        let cached: Arc<dyn ArtifactStore> =
+            Arc::new(Cached::new(artifacts, config.artifact_cache.as_bytes()));
+        let entities = Arc::new(Entities::new(cached.clone(), runtimes.clone()));
+        let watched = cache::Watched::new(cached, identities.clone(), entities.clone());
         let info = api::Info::new(&config, &runtimes);
         Arc::new(Controller {
             config,
