@@ -1,1 +1,13 @@
-//! Benchmarks and their yardsticks.
+//! Benchmarks: the platform, and beside it in the same run the yardsticks that say what this machine can do at all.
+//!
+//! Only ratios of two things that were measured in turn, round by round, mean anything on a machine whose speed changes
+//! by the minute. Every round checks that nobody cheats: credentials are checked, each answer holds the number that was
+//! sent with just that request, no activation id comes twice, and records are read back.
+
+pub mod cold;
+pub mod load;
+pub mod pipes;
+pub mod report;
+pub mod stats;
+pub mod suite;
+pub mod yardstick;

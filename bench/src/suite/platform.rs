@@ -1,0 +1,198 @@
+//! The platform under measurement.
+
+use crate::load::{self, Outcome, Template};
+use oxiwhisk_test_e2e::api::basic;
+use oxiwhisk_test_e2e::{Api, Client, GUEST, Options, Request, Server, processes, time, zipped};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// One of so many records is read back and compared.
+const CHECKED: usize = 100;
+/// How long a used pre-started container may take to be replaced.
+const REFILL_LIMIT: Duration = Duration::from_secs(3);
+
+/// A running server with actions.
+#[derive(Debug)]
+pub(super) struct Platform {
+    server: Server,
+    api: Api,
+    fresh: AtomicUsize,
+    // Goes with the server.
+    _scratch: tempfile::TempDir,
+}
+
+impl Platform {
+    /// Starts a server with room for all the containers of the suite.
+    pub(super) fn start(arguments: &[&str]) -> io::Result<Platform> {
+        let scratch = tempfile::tempdir()?;
+        let mut options =
+            Options::in_dir(&scratch.path().join("data")).argument("--set").argument("invoker.memory=18 GB");
+        for argument in arguments {
+            options = options.argument(argument);
+        }
+        let server = Server::start(&options);
+        let api = Api::guest(&server);
+        let wrong = Api::new(server.address(), &GUEST.replace('1', "2"));
+        if wrong.send("GET", "/actions", None).status != 401 {
+            return Err(io::Error::other("the server does not look at credentials"));
+        }
+        Ok(Platform { server, api, fresh: AtomicUsize::new(0), _scratch: scratch })
+    }
+
+    /// The same with a manifest in which no kind has stem cells.
+    pub(super) fn without_stem_cells() -> io::Result<Platform> {
+        let manifest = {
+            let other = Platform::start(&[])?;
+            let root = Client::new(other.server.address()).send(&Request::new("GET", "/"))?.json();
+            let mut runtimes: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+            for (family, kinds) in root["runtimes"].as_object().into_iter().flatten() {
+                for kind in kinds.as_array().into_iter().flatten() {
+                    let kind = json!({"kind": kind["kind"], "default": kind["default"], "stemCells": []});
+                    runtimes.entry(family.clone()).or_default().push(kind);
+                }
+            }
+            json!({"runtimes": runtimes})
+        };
+        let scratch = tempfile::tempdir()?;
+        let path = scratch.path().join("runtimes.json");
+        std::fs::write(&path, manifest.to_string())?;
+        Platform::start(&["--manifest", path.to_str().ok_or_else(|| io::Error::other("a path in UTF-8"))?])
+    }
+
+    pub(super) fn put_node(&self, name: &str) -> io::Result<()> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("functions/echo.js");
+        self.put(name, "nodejs:default", &std::fs::read_to_string(path)?);
+        Ok(())
+    }
+
+    pub(super) fn put_native(&self, name: &str) -> io::Result<()> {
+        self.put(name, "native:actionloop", &zipped::base64(&std::fs::read(super::function())?));
+        Ok(())
+    }
+
+    fn put(&self, name: &str, kind: &str, code: &str) {
+        self.api.put(name, &json!({"exec": {"kind": kind, "code": code}, "limits": {"memory": 128}}));
+    }
+
+    pub(super) fn delete(&self, name: &str) -> io::Result<()> {
+        self.api.delete(name);
+        Ok(())
+    }
+
+    pub(super) fn target(name: &str) -> String {
+        format!("/api/v1/namespaces/_/actions/{name}?blocking=true&result=true")
+    }
+
+    pub(super) fn template(&self, name: &str) -> Template {
+        Template::post(&Platform::target(name), Some(&self.authorization()), ("", ""))
+    }
+
+    pub(super) fn authorization(&self) -> String {
+        basic(GUEST)
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.server.address())
+    }
+
+    /// A run whose records are read back.
+    pub(super) fn run(
+        &self,
+        templates: &[Template],
+        connections: usize,
+        period: Duration,
+    ) -> io::Result<Outcome> {
+        let outcome = load::run(self.server.address(), templates, connections, period)?;
+        if outcome.ids.len() as u64 != outcome.count {
+            return Err(io::Error::other("an answer without an activation id"));
+        }
+        for (id, number) in outcome.ids.iter().step_by(CHECKED) {
+            let record = self.api.record(id);
+            if record["response"]["result"]["nonce"] != format!("{number:016}") {
+                return Err(io::Error::other(format!("not the record of request {number}: {record}")));
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// The platform's own processor time for each activation, in microseconds.
+    pub(super) fn cost(
+        &self,
+        templates: &[Template],
+        connections: usize,
+        period: Duration,
+    ) -> io::Result<f64> {
+        let before = self.cpu_time();
+        let outcome = load::run(self.server.address(), templates, connections, period)?;
+        Ok(micros_each(self.cpu_time() - before, outcome.count))
+    }
+
+    /// The processor time of the server and of its helpers, without that of functions.
+    pub(super) fn cpu_time(&self) -> Duration {
+        let server = self.server.pid();
+        let functions: Vec<u32> = processes::functions(server).iter().map(|process| process.pid).collect();
+        let helpers =
+            processes::below(server).into_iter().filter(|process| !functions.contains(&process.pid));
+        helpers.map(|process| processes::cpu_time(process.pid)).sum::<Duration>()
+            + processes::cpu_time(server)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    pub(super) fn resident_mib(&self) -> f64 {
+        processes::resident_bytes(self.server.pid()) as f64 / f64::from(1 << 20)
+    }
+
+    pub(super) fn ready_after(&self) -> Duration {
+        self.server.ready_after()
+    }
+
+    /// The processes that run a program of that name for functions.
+    pub(super) fn functions(&self, program: &str) -> usize {
+        processes::functions(self.server.pid()).iter().filter(|process| process.program == program).count()
+    }
+
+    /// The cold starts that an action has had, which is the number of its containers as long as none has ended.
+    pub(super) fn containers_of(&self, name: &str) -> usize {
+        let mut cold = 0;
+        for page in 0..5 {
+            let path = format!("/activations?name={name}&limit=200&skip={}", page * 200);
+            let items = self.api.send("GET", &path, None).json();
+            let items = items.as_array().cloned().unwrap_or_default();
+            cold += items
+                .iter()
+                .filter(|item| oxiwhisk_test_e2e::api::annotation(item, "initTime").is_some())
+                .count();
+        }
+        cold
+    }
+
+    /// Milliseconds of the first run of an action that was never seen.
+    pub(super) fn first_run(&self, kind: &str) -> io::Result<f64> {
+        let name = format!("fresh-{}", self.fresh.fetch_add(1, Ordering::Relaxed));
+        if kind == "native" {
+            self.put_native(&name)?
+        } else {
+            self.put_node(&name)?
+        }
+        let before = processes::functions(self.server.pid()).len();
+        let started = time::now();
+        let answer = self.api.result(&name, &json!({"nonce": name}));
+        let elapsed = started.elapsed();
+        if answer["nonce"] != name {
+            return Err(io::Error::other(format!("not the answer to {name}: {answer}")));
+        }
+        // A pre-started container was used up; give the platform time for the next one.
+        time::poll(REFILL_LIMIT, || (processes::functions(self.server.pid()).len() > before).then_some(()));
+        self.api.delete(&name);
+        Ok(elapsed.as_secs_f64() * 1000.0)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+pub(super) fn micros_each(spent: Duration, count: u64) -> f64 {
+    spent.as_secs_f64() * 1e6 / count.max(1) as f64
+}
