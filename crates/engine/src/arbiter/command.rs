@@ -16,7 +16,7 @@ pub enum Command<Q> {
         queue: Q,
         /// How many.
         count: u32,
-        /// Whether only containers are meant that have nothing to do now.
+        /// Whether only containers are meant for which nothing waits, now or later.
         idle_only: bool,
     },
 }

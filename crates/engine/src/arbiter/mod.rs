@@ -3,7 +3,8 @@
 //! - Never more tokens than the namespace's limit are granted.
 //! - Part of them is a reserve: only the first container of an action may use it, and the last one of it only where an
 //!   activation waits that another one caused. So an action that has taken all it could, and whose runs wait for
-//!   another action, does not keep that one from running.
+//!   another action, does not keep that one from running. What is taken of the reserve is asked back from those who
+//!   have more than one container, so that the next action finds it full.
 //! - Above the first container, tokens go to whoever is farthest below its fair share. An action may hold more than its
 //!   share as long as nobody else wants it; then it is asked for the surplus, which it pays when runs end.
 //!
@@ -55,7 +56,13 @@ struct Share {
     /// When it began to want something, in the order of all.
     turn: u64,
     /// What it was asked to give back and has not given yet.
-    reclaimed: u32,
+    reclaimed: Reclaimed,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Reclaimed {
+    count: u32,
+    idle_only: bool,
 }
 
 impl Share {
@@ -98,7 +105,7 @@ impl<Q: Ord + Clone> Arbiter<Q> {
             request: TokenRequest::default(),
             weight: 1,
             turn,
-            reclaimed: 0,
+            reclaimed: Reclaimed::default(),
         })
     }
 
@@ -113,11 +120,14 @@ impl<Q: Ord + Clone> Arbiter<Q> {
         self.distribute(now, Some(&queue), out);
     }
 
+    /// Who still wants something after giving back goes to the end of the line.
     fn release(&mut self, queue: &Q, count: u32) {
+        self.next_turn += 1;
         if let Some(share) = self.queues.get_mut(queue) {
             let count = count.min(share.held);
             share.held -= count;
-            share.reclaimed = share.reclaimed.saturating_sub(count);
+            share.turn = self.next_turn;
+            share.reclaimed.count = share.reclaimed.count.saturating_sub(count);
             self.used -= count;
         }
     }
@@ -148,7 +158,10 @@ impl<Q: Ord + Clone> Arbiter<Q> {
     fn targets(&self, limit: u32) -> BTreeMap<Q, u32> {
         let mut order: Vec<(&Q, &Share)> = self.queues.iter().collect();
         // Who has a container comes before who has none, so nobody's last one is taken.
-        order.sort_by_key(|(_, share)| (share.held == 0, Reverse(share.request.caused), share.turn));
+        order.sort_by_key(|(_, share)| match share.held {
+            0 => (true, Reverse(share.request.caused), share.turn),
+            _ => (false, Reverse(false), 0),
+        });
         let claims: Vec<Claim> = order
             .iter()
             .map(|(_, share)| Claim { demand: share.held + share.wants(), weight: share.weight })
@@ -227,27 +240,25 @@ impl<Q: Ord + Clone> Arbiter<Q> {
     }
 
     /// Asks those above their share for the surplus, as long as somebody is short of tokens. Where nobody has more than
-    /// his share and somebody has none, asks for containers that have nothing to do.
+    /// his share and somebody has none, asks for containers that have, or will have, nothing to do.
     fn reclaim(&mut self, targets: Option<&BTreeMap<Q, u32>>, out: &mut Vec<Command<Q>>) {
-        let starving = self.queues.values().any(|share| share.held == 0 && share.wants() > 0);
-        let mut surplus = 0;
+        let target = |queue: &Q, share: &Share| {
+            targets.map_or(share.held, |targets| targets.get(queue).copied().unwrap_or(0))
+        };
+        let is_starving = self.queues.values().any(|share| share.held == 0 && share.wants() > 0);
+        let has_surplus = self.queues.iter().any(|(queue, share)| share.held > target(queue, share));
         for (queue, share) in &mut self.queues {
-            let target = targets.map_or(share.held, |targets| targets.get(queue).copied().unwrap_or(0));
-            let count = share.held.saturating_sub(target);
-            surplus += count;
-            if count != share.reclaimed {
-                share.reclaimed = count;
-                out.push(Command::Reclaim { queue: queue.clone(), count, idle_only: false });
-            }
-        }
-        if starving && surplus == 0 {
-            let idle = self.queues.iter().filter(|(_, share)| share.held > 0 && share.request.want == 0);
-            let ask = |(queue, _): (&Q, &Share)| Command::Reclaim {
-                queue: queue.clone(),
-                count: 1,
-                idle_only: true,
+            let surplus = share.held.saturating_sub(target(queue, share));
+            let wanted = if is_starving && !has_surplus && share.held > 0 && share.request.want == 0 {
+                Reclaimed { count: 1, idle_only: true }
+            } else {
+                Reclaimed { count: surplus, idle_only: false }
             };
-            out.extend(idle.map(ask));
+            if wanted != share.reclaimed && (wanted.count, share.reclaimed.count) != (0, 0) {
+                let Reclaimed { count, idle_only } = wanted;
+                out.push(Command::Reclaim { queue: queue.clone(), count, idle_only });
+            }
+            share.reclaimed = wanted;
         }
     }
 }

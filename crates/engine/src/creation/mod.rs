@@ -76,6 +76,7 @@ struct Order<A> {
     resources: Vec<String>,
     since: Instant,
     deadline: Instant,
+    /// How often it was put off.
     tries: u32,
     place: Place,
     /// What was said about it last.
@@ -174,7 +175,6 @@ impl<A: Clone + fmt::Debug> Creation<A> {
         }
         let Some(order) = self.orders.get_mut(&creation) else { return };
         order.place = Place::Sent { invoker, warm };
-        order.tries += 1;
         self.timers.set(creation, order.deadline);
         out.push(Command::Send {
             invoker,

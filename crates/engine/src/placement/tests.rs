@@ -1,1 +1,189 @@
+use super::*;
+use proptest::prelude::*;
+use std::sync::LazyLock;
 
+fn invoker(id: u32, free: u64) -> InvokerState {
+    InvokerState { id: InvokerId(id), up: true, memory: 1_024, free, tags: Vec::new(), dedicated: Vec::new() }
+}
+
+fn view(invokers: impl IntoIterator<Item = InvokerState>) -> View {
+    let mut view = View::new();
+    invokers.into_iter().for_each(|state| view.update(state));
+    view
+}
+
+static GUEST: LazyLock<EntityName> = LazyLock::new(|| name("guest"));
+
+fn name(text: &str) -> EntityName {
+    EntityName::new(text).unwrap()
+}
+
+/// Places 256 MB for the namespace `guest`, after a change to the request.
+fn place_with<'a>(view: &View, change: impl FnOnce(&mut Request<'a>)) -> Result<u32, NoPlace> {
+    let mut request = Request {
+        namespace: &GUEST,
+        affinity: 42,
+        memory: 256,
+        blackbox: false,
+        resources: &[],
+        warm: &[],
+        avoid: &[],
+    };
+    change(&mut request);
+    place(view, &request, &PlacementConfig::default()).map(|invoker| invoker.0)
+}
+
+#[test]
+fn one_invoker_takes_everything_that_fits() {
+    let view = view([invoker(0, 300)]);
+    assert_eq!(place_with(&view, |_| {}), Ok(0));
+    assert_eq!(place_with(&view, |request| request.blackbox = true), Ok(0));
+    assert_eq!(place_with(&view, |request| request.memory = 301), Err(NoPlace::NoRoom));
+    assert_eq!(place_with(&view, |request| request.memory = 2_000), Err(NoPlace::NoInvokers));
+    assert_eq!(place_with(&View::new(), |_| {}), Err(NoPlace::NoInvokers));
+}
+
+#[test]
+fn a_paused_container_comes_first_even_where_no_memory_is_free() {
+    let view = view([invoker(0, 1_024), invoker(1, 0)]);
+    assert_eq!(place_with(&view, |request| request.warm = &[InvokerId(1)]), Ok(1));
+}
+
+#[test]
+fn upstream_5313_a_paused_container_on_a_disabled_invoker_is_not_chosen() {
+    let mut down = invoker(1, 1_024);
+    down.up = false;
+    let view = view([invoker(0, 1_024), down]);
+    assert_eq!(place_with(&view, |request| request.warm = &[InvokerId(1), InvokerId(7)]), Ok(0));
+}
+
+#[test]
+fn the_invoker_with_the_most_room_is_taken() {
+    let view = view([invoker(0, 300), invoker(1, 900), invoker(2, 600)]);
+    assert_eq!(place_with(&view, |_| {}), Ok(1));
+}
+
+#[test]
+fn actions_prefer_different_invokers_and_the_same_action_always_the_same() {
+    let view = view((0..8).map(|id| invoker(id, 1_024)));
+    let chosen: Vec<u32> =
+        (0..100).map(|affinity| place_with(&view, |request| request.affinity = affinity).unwrap()).collect();
+    let again: Vec<u32> =
+        (0..100).map(|affinity| place_with(&view, |request| request.affinity = affinity).unwrap()).collect();
+    assert_eq!(chosen, again);
+    for id in 0..8 {
+        assert!(chosen.contains(&id), "{id} is never chosen: {chosen:?}");
+    }
+}
+
+#[test]
+fn an_invoker_that_has_just_failed_is_the_last_resort() {
+    let all = view([invoker(0, 1_024), invoker(1, 300)]);
+    assert_eq!(place_with(&all, |request| request.avoid = &[InvokerId(0)]), Ok(1));
+    let only = view([invoker(0, 1_024)]);
+    assert_eq!(place_with(&only, |request| request.avoid = &[InvokerId(0)]), Ok(0));
+}
+
+#[test]
+fn an_invoker_that_starts_many_already_is_left_alone() {
+    let mut view = view([invoker(0, 1_024), invoker(1, 600)]);
+    for _ in 0..4 {
+        view.reserve(InvokerId(0), 0);
+    }
+    assert_eq!(place_with(&view, |_| {}), Ok(1));
+}
+
+#[test]
+fn a_dedicated_invoker_works_for_its_namespaces_only() {
+    let mut dedicated = invoker(0, 1_024);
+    dedicated.dedicated = vec![name("other")];
+    let view = view([dedicated, invoker(1, 300)]);
+    assert_eq!(place_with(&view, |_| {}), Ok(1));
+    assert_eq!(place_with(&view, |request| request.warm = &[InvokerId(0)]), Ok(1));
+}
+
+#[test]
+fn resources_are_needed_and_otherwise_spared() {
+    let mut gpu = invoker(0, 1_024);
+    gpu.tags = vec!["gpu".to_owned()];
+    let both = view([gpu.clone(), invoker(1, 300)]);
+    assert_eq!(place_with(&both, |_| {}), Ok(1), "an action that needs no tags spares tagged invokers");
+    let resources = ["gpu".to_owned()];
+    assert_eq!(place_with(&both, |request| request.resources = &resources), Ok(0));
+    let resources = ["tpu".to_owned()];
+    assert_eq!(place_with(&both, |request| request.resources = &resources), Err(NoPlace::NoInvokers));
+    assert_eq!(place_with(&view([gpu]), |_| {}), Ok(0), "unless there are no others");
+    let request = Request {
+        namespace: &GUEST,
+        affinity: 0,
+        memory: 256,
+        blackbox: false,
+        resources: &resources,
+        warm: &[],
+        avoid: &[],
+    };
+    let lenient = PlacementConfig { strict_resources: false, ..PlacementConfig::default() };
+    assert_eq!(place(&both, &request, &lenient), Ok(InvokerId(1)));
+}
+
+#[test]
+fn e3_06_a_batch_is_deducted_as_a_whole() {
+    let mut view = view((0..4).map(|id| invoker(id, 512)));
+    let mut taken = BTreeMap::<u32, u32>::new();
+    for _ in 0..8 {
+        let id = place_with(&view, |_| {}).unwrap();
+        view.reserve(InvokerId(id), 256);
+        *taken.entry(id).or_default() += 1;
+    }
+    assert!(taken.values().all(|count| *count == 2), "{taken:?}");
+    assert_eq!(place_with(&view, |_| {}), Err(NoPlace::NoRoom));
+    view.settle(InvokerId(2), 256, false);
+    assert_eq!(place_with(&view, |_| {}), Ok(2));
+}
+
+#[test]
+fn what_was_carried_out_stays_deducted_until_the_invoker_says_something_new() {
+    let mut view = view([invoker(0, 256)]);
+    view.reserve(InvokerId(0), 256);
+    view.settle(InvokerId(0), 256, true);
+    assert_eq!(place_with(&view, |_| {}), Err(NoPlace::NoRoom));
+    view.update(invoker(0, 256));
+    assert_eq!(place_with(&view, |_| {}), Ok(0));
+}
+
+#[test]
+fn e3_17_the_border_between_managed_and_blackbox_does_not_move_with_the_load() {
+    let ten =
+        |down: &[u32]| view((0..10).map(|id| InvokerState { up: !down.contains(&id), ..invoker(id, 1_024) }));
+    let all_up = ten(&[]);
+    assert_eq!(place_with(&all_up, |request| request.blackbox = true), Ok(9));
+    let many_down = ten(&[0, 1, 2, 3, 4, 5, 6]);
+    assert_eq!(place_with(&many_down, |request| request.blackbox = true), Ok(9));
+    let last_down = ten(&[9]);
+    assert_eq!(place_with(&last_down, |request| request.blackbox = true), Err(NoPlace::NoInvokers));
+    assert_ne!(place_with(&all_up, |_| {}), Ok(9));
+}
+
+proptest! {
+    /// Whatever is placed, no invoker gets more than it has.
+    #[test]
+    fn memory_is_never_over_committed(
+        free in prop::collection::vec(0_u64..1_024, 1..8),
+        sizes in prop::collection::vec((1_u64..400, any::<bool>(), any::<u64>()), 1..60),
+    ) {
+        let mut view = view(free.iter().enumerate().map(|(id, free)| invoker(id as u32, *free)));
+        let mut left = free.clone();
+        for (memory, blackbox, affinity) in sizes {
+            let found = place_with(&view, |request| {
+                request.memory = memory;
+                request.blackbox = blackbox;
+                request.affinity = affinity;
+            });
+            if let Ok(id) = found {
+                view.reserve(InvokerId(id), memory);
+                prop_assert!(left[id as usize] >= memory);
+                left[id as usize] -= memory;
+            }
+        }
+    }
+}

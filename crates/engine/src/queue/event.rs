@@ -132,7 +132,7 @@ pub enum Event<M> {
     Reclaim {
         /// How many.
         count: u32,
-        /// Whether it means only containers that have nothing to do now.
+        /// Whether it means only containers for which nothing waits, now or later.
         idle_only: bool,
     },
     /// How long the action's runs took before this queue was made, from its records. Counts until runs are measured.

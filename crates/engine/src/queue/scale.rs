@@ -22,6 +22,8 @@ pub(super) struct Supply {
     asked: u32,
     /// Tokens that the arbiter wants back; those of containers that are leaving count as on their way.
     debt: u32,
+    /// Whether it wants them only of containers for which nothing waits.
+    idle_only: bool,
     namespace: NamespaceView,
     /// Paused containers of the live revision, which an order wakes.
     paused: BTreeSet<ContainerRef>,
@@ -47,6 +49,7 @@ impl Supply {
             orders_live: 0,
             asked: 0,
             debt: 0,
+            idle_only: false,
             namespace: NamespaceView::default(),
             paused: BTreeSet::new(),
             initialised: false,
@@ -422,14 +425,16 @@ impl<M: Message> Queue<M> {
         for slot in idle {
             self.rest(now, slot, out);
         }
-        self.supply.debt = if idle_only { 0 } else { count };
+        self.supply.debt = count;
+        self.supply.idle_only = idle_only;
         self.settle(now, out);
     }
 
     /// A container that has just ended its last activation pays what the arbiter wants back.
     pub(super) fn repay_with(&mut self, now: Instant, slot: Slot, out: &mut Vec<Command<M>>) {
         let is_owed = self.supply.debt > 0 && self.supply.debt > self.fleet.leaving();
-        if is_owed && self.fleet.is_serving(slot) && self.fleet.is_idle(slot) {
+        let may_pay = !self.supply.idle_only || self.backlog.is_empty();
+        if is_owed && may_pay && self.fleet.is_serving(slot) && self.fleet.is_idle(slot) {
             self.rest(now, slot, out);
         }
     }

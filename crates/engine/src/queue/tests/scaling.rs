@@ -209,6 +209,16 @@ fn i10_tokens_come_back_from_idle_containers_first_and_then_as_runs_end() {
 }
 
 #[test]
+fn i10_a_container_for_which_nothing_waits_is_lent_to_others() {
+    let mut bed = Bed::warm(1);
+    bed.submit(1);
+    bed.submit(2);
+    assert!(bed.on(Event::Reclaim { count: 1, idle_only: true }).is_empty());
+    assert_eq!(bed.on(finished(1, 1)), ["run 2 on 1"], "something waits");
+    assert_eq!(bed.on(finished(2, 1)), ["rest 1"]);
+}
+
+#[test]
 fn i10_a_withdrawn_reclaim_takes_nothing() {
     let mut bed = Bed::warm(2);
     bed.submit(1);
@@ -216,8 +226,9 @@ fn i10_a_withdrawn_reclaim_takes_nothing() {
     bed.on(Event::Reclaim { count: 1, idle_only: false });
     bed.on(Event::Reclaim { count: 0, idle_only: false });
     assert!(bed.on(finished(1, 2)).is_empty());
-    bed.on(Event::Reclaim { count: 1, idle_only: true });
-    assert!(bed.on(finished(2, 1)).is_empty(), "it had no idle container but the one that gave");
+    assert_eq!(bed.on(Event::Reclaim { count: 1, idle_only: true }), ["rest 2"]);
+    bed.on(Event::Reclaim { count: 0, idle_only: true });
+    assert!(bed.on(finished(2, 1)).is_empty());
 }
 
 #[test]
