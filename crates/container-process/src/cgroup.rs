@@ -82,7 +82,8 @@ impl Cgroups {
             match &mount.controllers {
                 Some(controllers) => {
                     let has_freezer = controllers.contains("freezer") && !mounts.contains(" cgroup2 ");
-                    if !has_freezer && missing.is_disjoint(&controllers.iter().map(String::as_str).collect()) {
+                    if !has_freezer && missing.is_disjoint(&controllers.iter().map(String::as_str).collect())
+                    {
                         continue;
                     }
                     match make_legacy(instance, &mount, &name) {
@@ -284,7 +285,9 @@ fn remove_group(dir: &Path) -> bool {
 fn kill_all(dir: &Path) {
     if fs::write(dir.join("cgroup.kill"), "1").is_err() {
         let processes = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
-        for process in processes.lines().filter_map(|line| line.parse().ok()).filter_map(rustix::process::Pid::from_raw) {
+        for process in
+            processes.lines().filter_map(|line| line.parse().ok()).filter_map(rustix::process::Pid::from_raw)
+        {
             // It may have ended since; what is in a group of ours is ours.
             let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
         }

@@ -77,11 +77,19 @@ impl Config {
         let most = network::Outbound::capacity();
         let sandboxes = (1..=most).contains(&self.max_sandboxes);
         checks.require(sandboxes, "max_sandboxes", &format!("between 1 and {most}"));
-        checks.require(self.ready_sandboxes <= self.max_sandboxes, "ready_sandboxes", "at most max_sandboxes");
+        checks.require(
+            self.ready_sandboxes <= self.max_sandboxes,
+            "ready_sandboxes",
+            "at most max_sandboxes",
+        );
         checks.require(self.tmp >= ByteSize::mb(1), "tmp", "at least 1 MB");
         checks.require(self.shm >= ByteSize::mb(1), "shm", "at least 1 MB");
         checks.require(self.code >= ByteSize::mb(1), "code", "at least 1 MB");
-        checks.require(self.processes >= 16, "processes", "at least 16: interpreters have threads of their own");
+        checks.require(
+            self.processes >= 16,
+            "processes",
+            "at least 16: interpreters have threads of their own",
+        );
         checks.require(self.open_files >= 64, "open_files", "at least 64");
         checks.require((0.0..=1024.0).contains(&self.cpus_per_gb), "cpus_per_gb", "between 0 and 1024");
     }
@@ -99,7 +107,11 @@ impl NetworkConfig {
         checks.require(self.fallback != NetworkMode::Outbound, "fallback", "\"none\" or \"host\"");
         let subnet = self.subnet.as_deref().is_none_or(|text| network::parse_subnet(text).is_some());
         checks.require(subnet, "subnet", "a whole /16, such as \"10.213.0.0/16\"");
-        checks.require(self.deny.iter().all(|range| is_range(range)), "deny", "ranges such as \"10.0.0.0/8\"");
+        checks.require(
+            self.deny.iter().all(|range| is_range(range)),
+            "deny",
+            "ranges such as \"10.0.0.0/8\"",
+        );
         let servers = self.dns.iter().all(|text| text.parse::<IpAddr>().is_ok());
         checks.require(servers, "dns", "IP addresses");
     }
@@ -145,7 +157,9 @@ mod tests {
 
     #[test]
     fn a_kind_goes_before_its_family() {
-        let config = load("[network]\nmode = \"host\"\n[network.kinds]\npython = \"none\"\n\"python:3.11\" = \"outbound\"\n");
+        let config = load(
+            "[network]\nmode = \"host\"\n[network.kinds]\npython = \"none\"\n\"python:3.11\" = \"outbound\"\n",
+        );
         let network = config.unwrap().network;
         assert_eq!(network.mode_of("python:3.11"), NetworkMode::Outbound);
         assert_eq!(network.mode_of("python:3.12"), NetworkMode::None);
@@ -154,7 +168,8 @@ mod tests {
 
     #[test]
     fn all_faults_are_told_at_once() {
-        let text = load("uid_first = 3\nprocesses = 1\n[network]\nfallback = \"outbound\"\ndeny = [\"x\"]\n").unwrap_err();
+        let text = load("uid_first = 3\nprocesses = 1\n[network]\nfallback = \"outbound\"\ndeny = [\"x\"]\n")
+            .unwrap_err();
         for key in ["uid_first", "processes", "network.fallback", "network.deny"] {
             assert!(text.contains(key), "{key} in {text}");
         }

@@ -74,8 +74,12 @@ impl ProcessContainer {
         let (runtime, request_copy) = (self.runtime.clone(), request.clone());
         let (dir, limit) = (self.sandbox.action_dir().to_owned(), self.serving.code);
         let placed =
-            tokio::task::spawn_blocking(move || runtimes::place_code(&runtime, &request_copy, &dir, limit)).await;
-        placed.map_err(io::Error::other).and_then(|placed| placed.map_err(io::Error::other)).map_err(|e| refusal(&e))?;
+            tokio::task::spawn_blocking(move || runtimes::place_code(&runtime, &request_copy, &dir, limit))
+                .await;
+        placed
+            .map_err(io::Error::other)
+            .and_then(|placed| placed.map_err(io::Error::other))
+            .map_err(|e| refusal(&e))?;
         if self.session.get().is_none() {
             let session = self.start(&request.environment).await.map_err(|error| refusal(&error))?;
             // Only a second call of `init`, which there must not be, could have come first.

@@ -96,13 +96,19 @@ impl ProcessFactory {
         let slots = Slots::new(config.max_sandboxes);
         let link = Link::new(instance.clone(), places, view, rootless);
         let way_out = Mutex::new(outbound.as_ref().ok().cloned());
-        let shared = Shared { config: config.clone(), instance, cgroups, outbound: way_out, link, slots, rootless };
+        let shared =
+            Shared { config: config.clone(), instance, cgroups, outbound: way_out, link, slots, rootless };
         let shared = Arc::new(shared);
         let tried = try_sandbox(&shared, &mut outbound).await;
         let mut isolation = vec![probes::namespaces(&tried)];
         isolation.extend(probes::isolation(rootless, &shared.cgroups, &outbound, &config));
         for probe in isolation.iter().filter(|probe| probe.verdict != Verdict::Works) {
-            tracing::warn!(what = probe.name, detail = probe.detail, remedy = probe.remedy, "isolation is incomplete");
+            tracing::warn!(
+                what = probe.name,
+                detail = probe.detail,
+                remedy = probe.remedy,
+                "isolation is incomplete"
+            );
         }
         let missing: Vec<String> = lacking(&isolation, config.require_isolation);
         isolation.append(&mut probes);
@@ -110,7 +116,10 @@ impl ProcessFactory {
         probes.extend(found.probes.iter().cloned());
         if !missing.is_empty() {
             shared.link.stop().await;
-            return Err(OpenError { text: format!("functions cannot be kept apart here: {}", missing.join("; ")), probes });
+            return Err(OpenError {
+                text: format!("functions cannot be kept apart here: {}", missing.join("; ")),
+                probes,
+            });
         }
         let maker = Maker::new(shared);
         maker.expect(Form { network: config.network.mode, mounts: Vec::new() });
@@ -142,7 +151,8 @@ impl ContainerFactory for ProcessFactory {
         };
         let form = self.form(&runtime);
         let sandbox = self.maker.take(&form, spec.memory).await.map_err(platform("make a sandbox"))?;
-        let made = ProcessContainer::make(spec.name.clone(), runtime, sandbox.clone(), self.serving.clone()).await;
+        let made =
+            ProcessContainer::make(spec.name.clone(), runtime, sandbox.clone(), self.serving.clone()).await;
         match made {
             Ok(container) => Ok(Arc::new(container)),
             Err(error) => {
@@ -177,7 +187,13 @@ impl Ground {
             false => Err("not asked for".to_owned()),
         };
         let resolv_conf = network::resolv_conf(&config.network);
-        Ok(Ground { instance, cgroups, outbound, resolv_conf, rootless: !rustix::process::geteuid().is_root() })
+        Ok(Ground {
+            instance,
+            cgroups,
+            outbound,
+            resolv_conf,
+            rootless: !rustix::process::geteuid().is_root(),
+        })
     }
 }
 

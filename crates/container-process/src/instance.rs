@@ -4,10 +4,12 @@
 //! directory, and none touches what the record of another names.
 
 use crate::cgroup;
+use crate::spawner::netlink::Netlink;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, File};
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -41,6 +43,8 @@ struct Record {
     undo: Vec<Vec<String>>,
     /// What the names of our network interfaces begin with.
     interfaces: Option<String>,
+    /// A range of addresses that was claimed, and its prefix.
+    range: Option<(Ipv4Addr, u8)>,
 }
 
 impl Instance {
@@ -123,6 +127,16 @@ impl Instance {
         })
     }
 
+    /// Writes down a range of addresses that is about to be claimed.
+    pub(crate) fn record_range(&self, range: Ipv4Addr, prefix: u8) -> io::Result<()> {
+        self.change(|record| record.range = Some((range, prefix)))
+    }
+
+    /// Forgets it where another has it.
+    pub(crate) fn forget_range(&self) -> io::Result<()> {
+        self.change(|record| record.range = None)
+    }
+
     /// Writes down what the names of our interfaces begin with.
     pub(crate) fn record_interfaces(&self, prefix: &str) -> io::Result<()> {
         self.change(|record| record.interfaces = Some(prefix.to_owned()))
@@ -140,6 +154,12 @@ impl Instance {
         if let Some(prefix) = record.interfaces.take() {
             remove_interfaces(&prefix);
         }
+        if let Some((range, prefix)) = record.range.take()
+            && let Ok(netlink) = Netlink::open()
+        {
+            // That it is gone already is what was wanted.
+            let _ = netlink.release_range(range, prefix);
+        }
         let _ = fs::remove_dir_all(self.dir.join("slots"));
         let _ = fs::remove_dir(self.dir.join("root"));
         if *record == Record::default() {
@@ -150,7 +170,8 @@ impl Instance {
     }
 
     fn change(&self, change: impl FnOnce(&mut Record)) -> io::Result<()> {
-        let mut record = self.record.lock().map_err(|_| io::Error::other("the record was left half changed"))?;
+        let mut record =
+            self.record.lock().map_err(|_| io::Error::other("the record was left half changed"))?;
         let mut new = record.clone();
         change(&mut new);
         if new != *record {
@@ -178,7 +199,7 @@ fn run_quietly(command: &[String]) {
 
 fn remove_interfaces(prefix: &str) {
     let Ok(entries) = fs::read_dir("/sys/class/net") else { return };
-    let Ok(netlink) = crate::spawner::netlink::Netlink::open() else { return };
+    let Ok(netlink) = Netlink::open() else { return };
     for entry in entries.flatten() {
         if let Some(name) = entry.file_name().to_str().filter(|name| name.starts_with(prefix)) {
             // Most go with the network namespace at their other end.
@@ -190,7 +211,10 @@ fn remove_interfaces(prefix: &str) {
 /// A number for a path that is the same in every process (FNV-1a).
 fn fingerprint(path: &Path) -> u32 {
     use std::os::unix::ffi::OsStrExt;
-    path.as_os_str().as_bytes().iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+    path.as_os_str()
+        .as_bytes()
+        .iter()
+        .fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 use crate::config::NetworkConfig;
 use crate::instance::Instance;
+use crate::spawner::netlink::Netlink;
 use crate::wire::Network;
 use std::fs;
 use std::io::{self, Write};
@@ -16,17 +17,9 @@ use std::process::{Command, Stdio};
 /// How many addresses an instance takes: a /16, two for each sandbox.
 const PREFIX: u8 = 16;
 
-/// Tried in this order where the configuration names none.
-const CANDIDATES: [Ipv4Addr; 8] = [
-    Ipv4Addr::new(10, 213, 0, 0),
-    Ipv4Addr::new(10, 214, 0, 0),
-    Ipv4Addr::new(10, 215, 0, 0),
-    Ipv4Addr::new(10, 216, 0, 0),
-    Ipv4Addr::new(172, 29, 0, 0),
-    Ipv4Addr::new(172, 30, 0, 0),
-    Ipv4Addr::new(172, 31, 0, 0),
-    Ipv4Addr::new(10, 99, 0, 0),
-];
+/// How many ranges are tried where the configuration names none: from 10.192.0.0/16 to 10.255.0.0/16, beginning at one
+/// that depends on the instance, so that several on one machine seldom meet.
+const CANDIDATES: u32 = 64;
 
 /// What no sandbox reaches whatever the configuration says.
 const NEVER: [&str; 4] = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"];
@@ -52,9 +45,12 @@ impl Outbound {
     /// Why this machine cannot give one. What was begun is on record, and a sweep removes it.
     pub(crate) fn open(config: &NetworkConfig, instance: &Instance) -> io::Result<Outbound> {
         if !rustix::process::geteuid().is_root() {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "only the superuser can join networks"));
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "only the superuser can join networks",
+            ));
         }
-        let subnet = choose_subnet(config)?;
+        let subnet = claim_subnet(config, instance)?;
         let interfaces = format!("ow{}", instance.name());
         instance.record_interfaces(&interfaces)?;
         let rules = Rules { instance, subnet, interfaces: &interfaces, deny: &config.deny };
@@ -70,7 +66,9 @@ impl Outbound {
                 rules.by_iptables(&iptables)?;
                 "iptables"
             }
-            (None, None) => return Err(io::Error::new(io::ErrorKind::NotFound, "neither nft nor iptables is there")),
+            (None, None) => {
+                return Err(io::Error::new(io::ErrorKind::NotFound, "neither nft nor iptables is there"));
+            }
         };
         let mut changed = String::new();
         if fs::read_to_string(FORWARDING)?.trim() != "1" {
@@ -115,7 +113,9 @@ impl Rules<'_> {
         let mut refused = String::new();
         for range in denied {
             let family = if range.contains(':') { "ip6" } else { "ip" };
-            refused.push_str(&format!("iifname {ours} {family} daddr {range} reject with icmpx admin-prohibited\n"));
+            refused.push_str(&format!(
+                "iifname {ours} {family} daddr {range} reject with icmpx admin-prohibited\n"
+            ));
         }
         // Nothing that comes from a sandbox ends on this machine; nothing begins towards a sandbox.
         let script = format!(
@@ -155,7 +155,8 @@ impl Rules<'_> {
 
     /// The second choice, with the same meaning.
     fn by_iptables(&self, iptables: &Path) -> io::Result<()> {
-        let (input, forward) = (format!("OW-{}-IN", self.instance.name()), format!("OW-{}-FW", self.instance.name()));
+        let (input, forward) =
+            (format!("OW-{}-IN", self.instance.name()), format!("OW-{}-FW", self.instance.name()));
         let (ours, subnet) = (format!("{}+", self.interfaces), format!("{}/{PREFIX}", self.subnet));
         let run = |arguments: &[&str]| run_tool(iptables, arguments);
         for (chain, hook) in [(&input, "INPUT"), (&forward, "FORWARD")] {
@@ -173,7 +174,18 @@ impl Rules<'_> {
         }
         run(&["-A", &forward, "-i", &ours, "!", "-s", &subnet, "-j", "DROP"])?;
         run(&["-A", &forward, "-i", &ours, "-j", "ACCEPT"])?;
-        run(&["-A", &forward, "-o", &ours, "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"])?;
+        run(&[
+            "-A",
+            &forward,
+            "-o",
+            &ours,
+            "-m",
+            "conntrack",
+            "--ctstate",
+            "RELATED,ESTABLISHED",
+            "-j",
+            "ACCEPT",
+        ])?;
         run(&["-A", &forward, "-o", &ours, "-j", "DROP"])?;
         run(&["-I", "INPUT", "1", "-j", &input])?;
         run(&["-I", "FORWARD", "1", "-j", &forward])?;
@@ -235,22 +247,44 @@ fn succeeded(what: &str, output: std::process::Output) -> io::Result<()> {
     Err(io::Error::other(format!("{what}: {line}")))
 }
 
-/// A range of addresses that no route of this machine leads to.
-fn choose_subnet(config: &NetworkConfig) -> io::Result<Ipv4Addr> {
+/// Claims a range of addresses that no route of this machine leads to. The claim is a route itself, so that of two
+/// instances that want the same range only one gets it.
+fn claim_subnet(config: &NetworkConfig, instance: &Instance) -> io::Result<Ipv4Addr> {
+    let netlink = Netlink::open()?;
+    let claim = |subnet: Ipv4Addr| {
+        instance.record_range(subnet, PREFIX)?;
+        let claimed = netlink.claim_range(subnet, PREFIX);
+        if claimed.is_err() {
+            instance.forget_range()?;
+        }
+        claimed.map(|()| subnet)
+    };
     if let Some(text) = &config.subnet {
-        return parse_subnet(text)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, format!("{text} is no range like 10.213.0.0/16")));
+        let bad =
+            || io::Error::new(io::ErrorKind::InvalidInput, format!("{text} is no range like 10.213.0.0/16"));
+        return claim(parse_subnet(text).ok_or_else(bad)?);
     }
     let routes = fs::read_to_string("/proc/net/route")?;
     let taken: Vec<(u32, u32)> = routes.lines().skip(1).filter_map(parse_route).collect();
     let mask = u32::MAX << (32 - PREFIX);
-    let free = |candidate: &Ipv4Addr| {
-        let candidate = u32::from(*candidate);
-        !taken.iter().any(|(target, length)| (candidate ^ target) & mask & length == 0)
-    };
-    CANDIDATES.into_iter().find(free).ok_or_else(|| {
-        io::Error::new(io::ErrorKind::AddrInUse, "every range that is usually free has a route; name one as `subnet`")
-    })
+    let is_free =
+        |candidate: u32| !taken.iter().any(|(target, length)| (candidate ^ target) & mask & length == 0);
+    let first = u32::from_str_radix(instance.name(), 16).unwrap_or(0);
+    for step in 0..CANDIDATES {
+        let candidate =
+            u32::from(Ipv4Addr::new(10, 192, 0, 0)) + (first.wrapping_add(step) % CANDIDATES << 16);
+        if is_free(candidate) {
+            match claim(Ipv4Addr::from(candidate)) {
+                // Another instance was faster.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                claimed => return claimed,
+            }
+        }
+    }
+    Err(io::Error::new(
+        io::ErrorKind::AddrInUse,
+        "every range that is usually free has a route; name one as `subnet`",
+    ))
 }
 
 /// A range as the configuration names it.

@@ -18,12 +18,22 @@ pub(crate) fn works(name: &str, detail: impl Into<String>) -> Probe {
 
 /// A probe of something that is done without.
 pub(crate) fn degraded(name: &str, detail: impl Into<String>, remedy: &str) -> Probe {
-    Probe { name: name.to_owned(), verdict: Verdict::Degraded, detail: detail.into(), remedy: remedy.to_owned() }
+    Probe {
+        name: name.to_owned(),
+        verdict: Verdict::Degraded,
+        detail: detail.into(),
+        remedy: remedy.to_owned(),
+    }
 }
 
 /// A probe of something without which nothing runs.
 pub(crate) fn broken(name: &str, detail: impl Into<String>, remedy: &str) -> Probe {
-    Probe { name: name.to_owned(), verdict: Verdict::Broken, detail: detail.into(), remedy: remedy.to_owned() }
+    Probe {
+        name: name.to_owned(),
+        verdict: Verdict::Broken,
+        detail: detail.into(),
+        remedy: remedy.to_owned(),
+    }
 }
 
 /// What keeps functions apart. With `require_isolation` each of these must work.
@@ -113,8 +123,12 @@ fn seccomp() -> Probe {
 fn network(outbound: &Result<Outbound, String>, config: &Config) -> Probe {
     let name = "network of sandboxes";
     match outbound {
-        Ok(outbound) if outbound.changed.is_empty() => works(name, format!("outbound, translated by {}", outbound.tool)),
-        Ok(outbound) => works(name, format!("outbound, translated by {}; {}", outbound.tool, outbound.changed)),
+        Ok(outbound) if outbound.changed.is_empty() => {
+            works(name, format!("outbound, translated by {}", outbound.tool))
+        }
+        Ok(outbound) => {
+            works(name, format!("outbound, translated by {}; {}", outbound.tool, outbound.changed))
+        }
         Err(reason) => {
             let instead = if config.network.fallback == NetworkMode::Host { "host" } else { "none" };
             degraded(
@@ -133,7 +147,11 @@ fn user_namespaces() -> Probe {
     let closed = text("/proc/sys/kernel/unprivileged_userns_clone") == "0"
         || text("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1";
     match (most, closed) {
-        (0, _) => degraded(name, "there are none; only root can make sandboxes", "sysctl user.max_user_namespaces=65536"),
+        (0, _) => degraded(
+            name,
+            "there are none; only root can make sandboxes",
+            "sysctl user.max_user_namespaces=65536",
+        ),
         (_, true) => degraded(
             name,
             "only root can make them",
@@ -146,14 +164,18 @@ fn user_namespaces() -> Probe {
 fn overlay() -> Probe {
     let known = fs::read_to_string("/proc/filesystems").unwrap_or_default();
     let found = known.lines().any(|line| line.trim_end().ends_with("overlay"));
-    let detail = if found { "there, though nothing here needs it" } else { "not there; nothing here needs it" };
+    let detail =
+        if found { "there, though nothing here needs it" } else { "not there; nothing here needs it" };
     works("overlay file system", detail)
 }
 
 fn docker() -> Probe {
     let socket = Path::new("/var/run/docker.sock");
     let answers = std::os::unix::net::UnixStream::connect(socket).is_ok();
-    works("Docker", if answers { "its socket answers" } else { "no socket; only images of the user's own need it" })
+    works(
+        "Docker",
+        if answers { "its socket answers" } else { "no socket; only images of the user's own need it" },
+    )
 }
 
 fn disk(run_dir: &Path) -> Probe {

@@ -4,8 +4,8 @@
 //! All three are the same program, so that no form has to outlive a version.
 
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -210,12 +210,19 @@ impl Failure {
 ///
 /// # Errors
 /// `WouldBlock` on a socket that does not block; `InvalidInput` for a packet that is too long.
-pub(crate) fn send<T: Serialize>(socket: BorrowedFd<'_>, message: &T, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+pub(crate) fn send<T: Serialize>(
+    socket: BorrowedFd<'_>,
+    message: &T,
+    fds: &[BorrowedFd<'_>],
+) -> io::Result<()> {
     let text = serde_json::to_vec(message)?;
     if text.len() > MAX_PACKET {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            format!("the program and its environment take {} bytes; at most {MAX_PACKET} are possible", text.len()),
+            format!(
+                "the program and its environment take {} bytes; at most {MAX_PACKET} are possible",
+                text.len()
+            ),
         ));
     }
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];

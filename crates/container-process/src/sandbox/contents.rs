@@ -9,8 +9,13 @@ use std::path::{Path, PathBuf};
 const SYSTEM: [&str; 8] = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32", "/nix/store"];
 
 /// Directories of `/etc` that are seen as they are: certificates of authorities and names of alternatives.
-const SHARED_ETC: [&str; 5] =
-    ["/etc/ssl/certs", "/etc/pki/tls/certs", "/etc/pki/ca-trust", "/etc/ca-certificates", "/etc/alternatives"];
+const SHARED_ETC: [&str; 5] = [
+    "/etc/ssl/certs",
+    "/etc/pki/tls/certs",
+    "/etc/pki/ca-trust",
+    "/etc/ca-certificates",
+    "/etc/alternatives",
+];
 
 /// Files of `/etc` that are copied: nothing in them tells one machine from another of its kind.
 const COPIED_ETC: [&str; 10] = [
@@ -48,7 +53,8 @@ pub(crate) fn view(optional: Vec<PathBuf>, files: BTreeMap<PathBuf, ViewFile>, r
         }
     }
     let hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost\n".to_owned();
-    let switch = "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n".to_owned();
+    let switch =
+        "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n".to_owned();
     for (name, text) in [
         // Each sandbox has a list of its own.
         ("passwd", String::new()),
@@ -82,7 +88,9 @@ mod tests {
         let view = view(Vec::new(), BTreeMap::new(), String::new());
         let paths = view.shared.iter().chain(&view.copied).chain(view.files.keys()).chain(view.links.keys());
         for path in paths {
-            for private in ["/root", "/home", "/var", "/etc/shadow", "/etc/ssl/private", "/proc", "/sys", "/run"] {
+            for private in
+                ["/root", "/home", "/var", "/etc/shadow", "/etc/ssl/private", "/proc", "/sys", "/run"]
+            {
                 assert!(!path.starts_with(private), "{}", path.display());
             }
             assert_ne!(path, Path::new("/etc"));

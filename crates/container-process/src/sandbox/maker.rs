@@ -109,7 +109,8 @@ impl Maker {
             }
         };
         ready.push_front((form, sandboxes));
-        let too_many: Vec<_> = if ready.len() > MAX_READY_FORMS { ready.drain(MAX_READY_FORMS..).collect() } else { Vec::new() };
+        let too_many: Vec<_> =
+            if ready.len() > MAX_READY_FORMS { ready.drain(MAX_READY_FORMS..).collect() } else { Vec::new() };
         drop(ready);
         drop(too_many);
         taken
@@ -156,7 +157,8 @@ impl Shared {
         let full = || io::Error::new(io::ErrorKind::QuotaExceeded, "all sandboxes are in use");
         let slot = self.slots.take().ok_or_else(full)?;
         let shared = self.clone();
-        let set_up = tokio::task::spawn_blocking(move || shared.set_up(slot)).await.map_err(io::Error::other)?;
+        let set_up =
+            tokio::task::spawn_blocking(move || shared.set_up(slot)).await.map_err(io::Error::other)?;
         let group = match set_up {
             Ok(group) => group,
             Err(error) => {
@@ -209,7 +211,9 @@ impl Shared {
     fn network(&self, mode: NetworkMode, slot: u32) -> Network {
         match (mode, &*self.outbound.lock()) {
             (NetworkMode::Outbound, Some(outbound)) => outbound.network(slot),
-            (NetworkMode::Outbound, None) if self.config.network.fallback == NetworkMode::Host => Network::Host,
+            (NetworkMode::Outbound, None) if self.config.network.fallback == NetworkMode::Host => {
+                Network::Host
+            }
             (NetworkMode::Outbound, None) | (NetworkMode::None, _) => Network::None,
             (NetworkMode::Host, _) => Network::Host,
         }

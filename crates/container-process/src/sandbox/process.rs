@@ -96,7 +96,11 @@ pub(super) struct Parts {
 
 impl Sandbox {
     /// A sandbox whose first process has been cloned; returns when it is made.
-    pub(super) async fn prepared(parts: Parts, process: OwnedFd, socket: OwnedFd) -> io::Result<Arc<Sandbox>> {
+    pub(super) async fn prepared(
+        parts: Parts,
+        process: OwnedFd,
+        socket: OwnedFd,
+    ) -> io::Result<Arc<Sandbox>> {
         let made = async {
             rustix::io::ioctl_fionbio(&socket, true)?;
             Ok::<_, io::Error>((Arc::new(link::register(process)?), Arc::new(link::register(socket)?)))
@@ -253,7 +257,9 @@ impl Sandbox {
             Ok(Ok(None)) if self.oom_kills() > 0 => {
                 Err(io::Error::new(io::ErrorKind::OutOfMemory, text("it took more memory than it may")))
             }
-            Ok(Ok(None)) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, text("its first process has ended"))),
+            Ok(Ok(None)) => {
+                Err(io::Error::new(io::ErrorKind::UnexpectedEof, text("its first process has ended")))
+            }
             Ok(Err(error)) => Err(error),
             Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, text("no answer"))),
         }
@@ -274,7 +280,9 @@ impl Sandbox {
             let out_of_memory = oom.count() > 0;
             let reason = match report {
                 // The kernel kills by this signal, and whoever killed the program by it says the same.
-                Ok(Some((Report::Signalled(signal), _))) if signal == libc::SIGKILL && out_of_memory => End::OutOfMemory,
+                Ok(Some((Report::Signalled(signal), _))) if signal == libc::SIGKILL && out_of_memory => {
+                    End::OutOfMemory
+                }
                 Ok(Some((Report::Signalled(signal), _))) => End::Signalled(signal),
                 Ok(Some((Report::Exited(_), _))) if out_of_memory => End::OutOfMemory,
                 Ok(Some((Report::Exited(code), _))) => End::Exited(code),
@@ -320,7 +328,10 @@ impl Parts {
         if removed.await.unwrap_or(false) {
             self.shared.slots.give_back(self.slot);
         } else {
-            tracing::warn!(slot = self.slot, "a sandbox could not be removed as a whole; its slot is not used again");
+            tracing::warn!(
+                slot = self.slot,
+                "a sandbox could not be removed as a whole; its slot is not used again"
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Numbers for sandboxes: each stands for a user id, a pair of addresses, a directory and a name of cgroups.
 
 use parking_lot::Mutex;
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 
 /// The numbers below a limit, each given out to one at a time.
 #[derive(Debug)]
@@ -14,7 +14,8 @@ pub(crate) struct Slots {
 struct State {
     /// The least number that was never given out.
     fresh: u32,
-    free: BTreeSet<u32>,
+    /// What was given back, the earliest first: the kernel takes its time to forget a network.
+    free: VecDeque<u32>,
 }
 
 impl Slots {
@@ -25,19 +26,16 @@ impl Slots {
     /// A number that nobody has; `None` when all are taken.
     pub(crate) fn take(&self) -> Option<u32> {
         let mut state = self.state.lock();
-        if let Some(slot) = state.free.pop_first() {
-            return Some(slot);
+        if state.fresh == self.limit {
+            return state.free.pop_front();
         }
-        let slot = state.fresh;
-        (slot < self.limit).then(|| {
-            state.fresh += 1;
-            slot
-        })
+        state.fresh += 1;
+        Some(state.fresh - 1)
     }
 
     /// Takes a number back, of which nothing is left on the machine.
     pub(crate) fn give_back(&self, slot: u32) {
-        self.state.lock().free.insert(slot);
+        self.state.lock().free.push_back(slot);
     }
 }
 

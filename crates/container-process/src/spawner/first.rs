@@ -3,7 +3,7 @@
 //! It is process 1 of its namespace: when it ends, the kernel ends everything in the sandbox. It must not be reachable
 //! for the program: it runs as another user, without capabilities, and reads nothing that comes from the program.
 
-use super::netlink::Netlink;
+use super::netlink::{LOOPBACK, Netlink};
 use super::seccomp::Filters;
 use super::sys::{self, Forked};
 use super::view;
@@ -89,11 +89,6 @@ fn keep_only(socket: &OwnedFd, joins: &[OwnedFd]) {
     let mut keep: Vec<u32> = vec![0, 1, 2, socket.as_raw_fd().unsigned_abs()];
     keep.extend(joins.iter().map(|join| join.as_raw_fd().unsigned_abs()));
     keep.sort_unstable();
-    // Standard input is the spawner's own socket: its place is taken by nothing that could be asked.
-    if let Ok(null) = rustix::fs::open("/dev/null", rustix::fs::OFlags::RDWR, rustix::fs::Mode::empty()) {
-        let _ = sys::duplicate_onto(null.as_raw_fd(), 0);
-        std::mem::forget(null);
-    }
     for pair in keep.windows(2) {
         sys::close_range(pair[0] + 1, pair[1].saturating_sub(1));
     }
@@ -105,7 +100,8 @@ fn make_network(network: &Network) -> Step<()> {
         Network::Host => Ok(()),
         Network::None => {
             step("make a network namespace", sys::unshare(libc::CLONE_NEWNET))?;
-            step("switch the loopback interface on", Netlink::open().and_then(|inside| inside.loopback_up()))
+            let inside = step("open netlink", Netlink::open())?;
+            step("switch the loopback interface on", inside.switch_on(LOOPBACK))
         }
         Network::Outbound { interface, host, address, prefix, mtu } => {
             let outside = step("open netlink", Netlink::open())?;
@@ -116,13 +112,22 @@ fn make_network(network: &Network) -> Step<()> {
             }
             let own = step("open the network namespace", std::fs::File::open("/proc/self/ns/net"))?;
             let inside = step("open netlink", Netlink::open())?;
-            step("switch the loopback interface on", inside.loopback_up())?;
-            let made = outside.make_pair(interface, INTERFACE, own.as_fd(), *mtu);
+            step("switch the loopback interface on", inside.switch_on(LOOPBACK))?;
+            let make = || outside.make_pair(interface, INTERFACE, own.as_fd(), *mtu);
+            let made = match make() {
+                // That of an earlier sandbox, which the kernel has not got round to removing.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    outside.remove(interface).and_then(|()| make())
+                }
+                made => made,
+            };
             step("make a pair of interfaces", made)?;
             let index = step("find the host's interface", outside.index(interface))?;
             step("give the host's interface its address", outside.add_address(index, *host, *prefix))?;
+            step("switch the host's interface on", outside.switch_on(index))?;
             let index = step("find the interface", inside.index(INTERFACE))?;
             step("give the interface its address", inside.add_address(index, *address, *prefix))?;
+            step("switch the interface on", inside.switch_on(index))?;
             step("add the default route", inside.add_default_route(*host))
         }
     }
@@ -147,7 +152,8 @@ fn make_mounts(place: &Place<'_>, spec: &SandboxSpec) -> Step<()> {
     let made = mount("tmp", root.join("tmp"), "tmpfs", quiet, Some(options.as_c_str()));
     step("mount /tmp", made.map_err(Into::into))?;
     let options = memory(spec.shm_bytes, spec.tmp_files, "1777");
-    let made = mount("shm", root.join("dev/shm"), "tmpfs", quiet | MountFlags::NOEXEC, Some(options.as_c_str()));
+    let made =
+        mount("shm", root.join("dev/shm"), "tmpfs", quiet | MountFlags::NOEXEC, Some(options.as_c_str()));
     step("mount /dev/shm", made.map_err(Into::into))?;
     for (name, place) in [("action", "action"), ("passwd", "etc/passwd"), ("group", "etc/group")] {
         let place = root.join(place);
@@ -158,7 +164,14 @@ fn make_mounts(place: &Place<'_>, spec: &SandboxSpec) -> Step<()> {
         step("mount what the interpreter needs", view::show(root, path, false))?;
     }
     step("enter the root", std::env::set_current_dir(root))?;
-    step("make it the root", sys::enter_root())
+    step("make it the root", sys::enter_root())?;
+    step("let go of the spawner's standard streams", let_go_of_streams())
+}
+
+/// Standard input is the spawner's own socket, and standard error leads into the server's log.
+fn let_go_of_streams() -> io::Result<()> {
+    let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
+    (0..=2).try_for_each(|stream| sys::duplicate_onto(null.as_raw_fd(), stream))
 }
 
 /// Starts the program and returns its number in this namespace.
@@ -170,11 +183,14 @@ fn start_program(place: &Place<'_>, start: &Start, fds: Vec<OwnedFd>) -> Step<i3
         return Err(Failure { action: "start the program".into(), errno: 0, text: "it has no name".into() });
     };
     // Closed when the program is executed; until then the program's process can say here what went wrong.
-    let (read, write) = step("make a pipe", rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(Into::into))?;
+    let (read, write) =
+        step("make a pipe", rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(Into::into))?;
     match step("fork", sys::fork())? {
         Forked::Child => {
             let (failure, channel) = match prepare_program(place, start, &fds, &write) {
-                Ok(channel) if program.as_bytes() == skeleton::PROGRAM.as_bytes() => serve_skeleton(start, channel),
+                Ok(channel) if program.as_bytes() == skeleton::PROGRAM.as_bytes() => {
+                    serve_skeleton(start, channel)
+                }
                 Ok(channel) => {
                     let error = sys::execute(&program, &arguments, &environment);
                     (Failure::new(format!("execute {}", program.to_string_lossy()), &error), channel)

@@ -31,9 +31,15 @@ const MAX_SANDBOXES: usize = 16_384;
 #[must_use]
 pub fn main() -> ExitCode {
     let socket = match io::stdin().as_fd().try_clone_to_owned() {
-        Ok(socket) if rustix::net::sockopt::socket_type(&socket) == Ok(rustix::net::SocketType::SEQPACKET) => socket,
+        Ok(socket)
+            if rustix::net::sockopt::socket_type(&socket) == Ok(rustix::net::SocketType::SEQPACKET) =>
+        {
+            socket
+        }
         Ok(_) | Err(_) => {
-            eprintln!("oxiwhisk spawner is started by the server itself; there is nothing to be done with it by hand");
+            eprintln!(
+                "oxiwhisk spawner is started by the server itself; there is nothing to be done with it by hand"
+            );
             return ExitCode::FAILURE;
         }
     };
@@ -58,7 +64,8 @@ struct Spawner {
 impl Spawner {
     /// Reads the first packet and makes the root of all sandboxes. `None`: the server is gone already.
     fn start(socket: OwnedFd) -> Result<Option<Spawner>, Failure> {
-        let hello = wire::receive::<Hello>(socket.as_fd()).map_err(|error| Failure::new("read the greeting", &error))?;
+        let hello = wire::receive::<Hello>(socket.as_fd())
+            .map_err(|error| Failure::new("read the greeting", &error))?;
         let Some((hello, fds)) = hello else { return Ok(None) };
         let made = Spawner::make(&hello);
         let answer = match &made {
@@ -89,10 +96,7 @@ impl Spawner {
     fn serve(mut self) -> ExitCode {
         let Ok(signals) = sys::child_signals() else { return ExitCode::FAILURE };
         loop {
-            let mut waits = [
-                PollFd::new(&self.socket, PollFlags::IN),
-                PollFd::new(&signals, PollFlags::IN),
-            ];
+            let mut waits = [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(&signals, PollFlags::IN)];
             match poll(&mut waits, None) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(_) => break,
@@ -128,7 +132,8 @@ impl Spawner {
     }
 
     fn clone_first(&mut self, make: Make, mut fds: Vec<OwnedFd>) -> Result<OwnedFd, Failure> {
-        let refuse = |text: &str| Failure { action: "make a sandbox".to_owned(), errno: 0, text: text.to_owned() };
+        let refuse =
+            |text: &str| Failure { action: "make a sandbox".to_owned(), errno: 0, text: text.to_owned() };
         if self.children.len() >= MAX_SANDBOXES {
             return Err(refuse("there are too many"));
         }

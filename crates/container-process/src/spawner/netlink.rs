@@ -15,7 +15,7 @@ pub(crate) struct Netlink {
 }
 
 /// The number of the loopback interface in every namespace.
-const LOOPBACK: i32 = 1;
+pub(crate) const LOOPBACK: i32 = 1;
 
 // From the kernel's `if_link.h` and `veth.h`.
 const IFLA_INFO_KIND: u16 = 1;
@@ -28,21 +28,16 @@ const CREATE: i32 = REQUEST | libc::NLM_F_CREATE | libc::NLM_F_EXCL;
 impl Netlink {
     /// Opens it for the namespace that this process is in now.
     pub(crate) fn open() -> io::Result<Netlink> {
-        let socket = socket_with(
-            AddressFamily::NETLINK,
-            SocketType::RAW,
-            SocketFlags::CLOEXEC,
-            None,
-        )?;
+        let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)?;
         Ok(Netlink { socket })
     }
 
-    /// Switches the loopback interface on.
-    pub(crate) fn loopback_up(&self) -> io::Result<()> {
-        self.ask(Message::new(libc::RTM_NEWLINK, REQUEST).link(LOOPBACK, true)).map(drop)
+    /// Switches an interface on.
+    pub(crate) fn switch_on(&self, index: i32) -> io::Result<()> {
+        self.ask(Message::new(libc::RTM_NEWLINK, REQUEST).link(index, true)).map(drop)
     }
 
-    /// Makes a pair of joined interfaces, both switched on: `name` here, `peer` in another namespace.
+    /// Makes a pair of joined interfaces, which are off: `name` here, `peer` in another namespace.
     pub(crate) fn make_pair(
         &self,
         name: &str,
@@ -50,14 +45,14 @@ impl Netlink {
         namespace: BorrowedFd<'_>,
         mtu: u32,
     ) -> io::Result<()> {
-        let mut message = Message::new(libc::RTM_NEWLINK, CREATE).link(0, true);
+        let mut message = Message::new(libc::RTM_NEWLINK, CREATE).link(0, false);
         message.text(libc::IFLA_IFNAME, name);
         message.number(libc::IFLA_MTU, mtu);
         message.nested(libc::IFLA_LINKINFO, |info| {
             info.text(IFLA_INFO_KIND, "veth");
             info.nested(IFLA_INFO_DATA, |data| {
                 data.nested(VETH_INFO_PEER, |other| {
-                    other.bytes.extend(link_header(0, true));
+                    other.bytes.extend(link_header(0, false));
                     other.text(libc::IFLA_IFNAME, peer);
                     other.number(libc::IFLA_MTU, mtu);
                     other.number(libc::IFLA_NET_NS_FD, namespace.as_raw_fd().unsigned_abs());
@@ -91,10 +86,30 @@ impl Netlink {
     pub(crate) fn add_default_route(&self, gateway: Ipv4Addr) -> io::Result<()> {
         let mut message = Message::new(libc::RTM_NEWROUTE, CREATE);
         let (table, protocol) = (libc::RT_TABLE_MAIN, libc::RTPROT_BOOT);
-        message.bytes.extend([family(), 0, 0, 0, table, protocol, libc::RT_SCOPE_UNIVERSE, libc::RTN_UNICAST]);
+        message.bytes.extend([
+            family(),
+            0,
+            0,
+            0,
+            table,
+            protocol,
+            libc::RT_SCOPE_UNIVERSE,
+            libc::RTN_UNICAST,
+        ]);
         message.bytes.extend(0u32.to_ne_bytes());
         message.attribute(libc::RTA_GATEWAY, &gateway.octets());
         self.ask(message).map(drop)
+    }
+
+    /// Answers everything sent to a range that has no other route with "unreachable". Fails with `AlreadyExists` where
+    /// that range has a route of its own.
+    pub(crate) fn claim_range(&self, range: Ipv4Addr, prefix: u8) -> io::Result<()> {
+        self.ask(range_message(libc::RTM_NEWROUTE, CREATE, range, prefix)).map(drop)
+    }
+
+    /// Takes [`Netlink::claim_range`] back.
+    pub(crate) fn release_range(&self, range: Ipv4Addr, prefix: u8) -> io::Result<()> {
+        self.ask(range_message(libc::RTM_DELROUTE, REQUEST, range, prefix)).map(drop)
     }
 
     /// Removes an interface, and with it the other one of its pair.
@@ -115,7 +130,8 @@ impl Netlink {
         if kind.map(i32::from) != Some(libc::NLMSG_ERROR) {
             return Ok(answer);
         }
-        let code = answer.get(HEADER..HEADER + 4).and_then(|bytes| bytes.try_into().ok()).map(i32::from_ne_bytes);
+        let code =
+            answer.get(HEADER..HEADER + 4).and_then(|bytes| bytes.try_into().ok()).map(i32::from_ne_bytes);
         match code {
             Some(0) => Ok(answer),
             Some(code) => Err(io::Error::from_raw_os_error(-code)),
@@ -177,6 +193,16 @@ impl Message {
         self.bytes[..4].copy_from_slice(&length.to_ne_bytes());
         self.bytes
     }
+}
+
+fn range_message(kind: u16, flags: i32, range: Ipv4Addr, prefix: u8) -> Message {
+    let mut message = Message::new(kind, flags);
+    let (table, protocol) = (libc::RT_TABLE_MAIN, libc::RTPROT_BOOT);
+    let scope = libc::RT_SCOPE_UNIVERSE;
+    message.bytes.extend([family(), prefix, 0, 0, table, protocol, scope, libc::RTN_UNREACHABLE]);
+    message.bytes.extend(0u32.to_ne_bytes());
+    message.attribute(libc::RTA_DST, &range.octets());
+    message
 }
 
 fn link_header(index: i32, up: bool) -> Vec<u8> {

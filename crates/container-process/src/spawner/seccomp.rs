@@ -34,7 +34,9 @@ impl Filters {
 
     /// Installs them for this process and all that it starts. Sets `no_new_privs` as well.
     pub(super) fn install(&self) -> io::Result<()> {
-        self.programs.iter().try_for_each(|program| seccompiler::apply_filter(program).map_err(io::Error::other))
+        self.programs
+            .iter()
+            .try_for_each(|program| seccompiler::apply_filter(program).map_err(io::Error::other))
     }
 }
 

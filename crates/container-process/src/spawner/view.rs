@@ -55,7 +55,10 @@ pub(super) fn build(root: &Path, view: &View) -> io::Result<()> {
     }
     let links = [("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")];
     for (name, target) in links {
-        symlink(format!("/proc/self/{}", target.trim_start_matches("/proc/self/")), root.join("dev").join(name))?;
+        symlink(
+            format!("/proc/self/{}", target.trim_start_matches("/proc/self/")),
+            root.join("dev").join(name),
+        )?;
     }
     symlink("/tmp", root.join("var/tmp"))?;
     for (path, target) in &view.links {

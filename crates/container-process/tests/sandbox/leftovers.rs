@@ -1,0 +1,228 @@
+//! What must not stay: after a stop, after the end of the spawner, and after the server was killed.
+
+use crate::world::{ENOUGH, World, create, eventually, is_root, load, processes, settings};
+use container::{Answer, Container, ContainerFactory};
+use oxiwhisk_container_process::{Config, ProcessFactory};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use types::ByteSize;
+
+/// Names the directory in which [`a_server_that_will_be_killed`] is to run.
+const VARIABLE: &str = "OXIWHISK_TEST_SERVER_DIR";
+
+const SLEEPER: &str = "import os, time\ndef main(a):\n  if os.fork() == 0:\n    os.setsid()\n    while True: time.sleep(1)\n  return {'uid': os.getuid()}";
+
+/// What of an instance is on the machine: cgroups, interfaces, rules, mounts, directories, processes.
+fn traces(run_dir: &Path, name: &str) -> Vec<String> {
+    let mut traces = Vec::new();
+    let mut folders = vec![PathBuf::from("/sys/fs/cgroup")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                if entry.file_name().to_string_lossy().contains(name) {
+                    traces.push(entry.path().display().to_string());
+                }
+                folders.push(entry.path());
+            }
+        }
+    }
+    for entry in std::fs::read_dir("/sys/class/net").unwrap().flatten() {
+        if entry.file_name().to_string_lossy().contains(name) {
+            traces.push(entry.path().display().to_string());
+        }
+    }
+    let rules = Command::new("nft").args(["list", "tables"]).output();
+    let rules = rules.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    traces.extend(rules.lines().filter(|line| line.contains(name)).map(str::to_owned));
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let dir = run_dir.to_string_lossy();
+    traces.extend(mounts.lines().filter(|line| line.contains(&*dir)).map(str::to_owned));
+    let slots = run_dir.join("slots");
+    traces.extend(slots.exists().then(|| slots.display().to_string()));
+    let of_instance = processes(|process| {
+        let groups = std::fs::read_to_string(process.join("cgroup")).unwrap_or_default();
+        groups.contains(&format!("oxiwhisk_{name}"))
+    });
+    traces.extend(of_instance.iter().map(|pid| format!("process {pid}")));
+    traces
+}
+
+/// The name of the instance of a directory, from the cgroups on record.
+fn instance_name(run_dir: &Path) -> String {
+    let record = std::fs::read_to_string(run_dir.join("record.json")).unwrap();
+    let at = record.find("oxiwhisk_").expect("a cgroup is on record") + "oxiwhisk_".len();
+    record[at..at + 8].to_owned()
+}
+
+/// A container with a process in it that does not want to end.
+async fn sleeper(factory: &ProcessFactory, number: u32) -> std::sync::Arc<dyn Container> {
+    let container = create(factory, number, ByteSize::mb(128)).await;
+    load(&*container, SLEEPER).await;
+    let value = serde_json::from_str("{}").unwrap();
+    let answer = container.run(container::RunRequest { value, context: Vec::new() }, ENOUGH).await;
+    assert!(matches!(answer, Answer::Reply { ok: true, .. }), "{answer:?}");
+    container
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_leaves_nothing() {
+    if !is_root("a_stop_leaves_nothing") {
+        return;
+    }
+    let world = World::open().await;
+    let name = instance_name(&world.run_dir());
+    let running = sleeper(&world.factory, 1).await;
+    let paused = sleeper(&world.factory, 2).await;
+    paused.pause().await.unwrap();
+    assert!(traces(&world.run_dir(), &name).len() > 3);
+    world.factory.close().await;
+    assert_eq!(traces(&world.run_dir(), &name), Vec::<String>::new());
+    tokio::time::timeout(ENOUGH, running.ended()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn containers_end_with_the_spawner_and_another_one_serves() {
+    if !is_root("containers_end_with_the_spawner_and_another_one_serves") {
+        return;
+    }
+    let world = World::open().await;
+    let name = instance_name(&world.run_dir());
+    let running = sleeper(&world.factory, 1).await;
+    // The one process of this test that is the spawner: our child, which the sandboxes are children of.
+    let own = std::process::id();
+    let root = format!("{}", world.run_dir().display());
+    let spawners = processes(|process| {
+        let status = std::fs::read_to_string(process.join("status")).unwrap_or_default();
+        let mounts = std::fs::read_to_string(process.join("mounts")).unwrap_or_default();
+        status.contains(&format!("PPid:\t{own}\n")) && mounts.contains(&root)
+    });
+    assert_eq!(spawners.len(), 1);
+    let pid = rustix::process::Pid::from_raw(i32::try_from(spawners[0]).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    tokio::time::timeout(ENOUGH, running.ended()).await.unwrap();
+    running.destroy().await;
+    // One that was ready may have gone with the spawner; what is asked for now is made by the next one.
+    let mut tries = 0;
+    let next = loop {
+        let kind = world.factory.runtimes().resolve("python:default").unwrap().kind.clone();
+        let spec = container::ContainerSpec {
+            name: format!("n{tries}"),
+            kind,
+            image: None,
+            memory: ByteSize::mb(128),
+            concurrency: 1,
+        };
+        match world.factory.create(spec).await {
+            Ok(container) => break container,
+            Err(error) if tries < 10 => eprintln!("try {tries}: {error:?}"),
+            Err(error) => panic!("{error:?}"),
+        }
+        tries += 1;
+    };
+    load(&*next, SLEEPER).await;
+    world.factory.close().await;
+    assert_eq!(traces(&world.run_dir(), &name), Vec::<String>::new());
+}
+
+/// Not a test: the server of the tests below, in a process of its own.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "started by other tests"]
+async fn a_server_that_will_be_killed() {
+    let Ok(dir) = std::env::var(VARIABLE) else { return };
+    let factory = ProcessFactory::open(settings(dir.into(), Config::default())).await.unwrap();
+    let _running = sleeper(&factory, 1).await;
+    let paused = sleeper(&factory, 2).await;
+    paused.pause().await.unwrap();
+    println!("\nserving");
+    std::future::pending::<()>().await;
+}
+
+struct Server {
+    process: std::process::Child,
+}
+
+impl Server {
+    fn start(run_dir: &Path) -> Server {
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .args(["leftovers::a_server_that_will_be_killed", "--exact", "--ignored", "--nocapture"])
+            .env(VARIABLE, run_dir)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap() == "serving"), "the server serves");
+        // The rest of its output must not block it.
+        std::thread::spawn(move || lines.count());
+        Server { process }
+    }
+
+    fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_kill_of_the_server_its_spawner_cleans_up() {
+    if !is_root("after_a_kill_of_the_server_its_spawner_cleans_up") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let run_dir = dir.path().join("run");
+    let server = Server::start(&run_dir);
+    let name = instance_name(&run_dir);
+    assert!(traces(&run_dir, &name).len() > 5);
+    server.kill();
+    eventually("nothing is left", || traces(&run_dir, &name).is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pool_10_after_a_kill_of_everything_the_next_start_cleans_up() {
+    if !is_root("pool_10_after_a_kill_of_everything_the_next_start_cleans_up") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let run_dir = dir.path().join("run");
+    let server = Server::start(&run_dir);
+    let name = instance_name(&run_dir);
+    // Spawner and server at once: nobody is left to clean up.
+    let parent = server.process.id();
+    for pid in processes(|process| {
+        std::fs::read_to_string(process.join("status"))
+            .unwrap_or_default()
+            .contains(&format!("PPid:\t{parent}\n"))
+    }) {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+        let _ = server.process.id();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+    server.kill();
+    let before = traces(&run_dir, &name);
+    assert!(!before.is_empty(), "there is something to be swept");
+    let factory = ProcessFactory::open(settings(run_dir.clone(), Config::default())).await.unwrap();
+    assert_eq!(instance_name(&run_dir), name);
+    let container = sleeper(&factory, 1).await;
+    container.destroy().await;
+    factory.close().await;
+    assert_eq!(traces(&run_dir, &name), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_instance_is_left_alone() {
+    if !is_root("a_live_instance_is_left_alone") {
+        return;
+    }
+    let first = World::open().await;
+    let running = sleeper(&first.factory, 1).await;
+    let second = World::open().await;
+    second.factory.close().await;
+    let value = serde_json::from_str("{}").unwrap();
+    let answer = running.run(container::RunRequest { value, context: Vec::new() }, ENOUGH).await;
+    assert!(matches!(answer, Answer::Reply { ok: true, .. }), "{answer:?}");
+    let again = ProcessFactory::open(settings(first.run_dir(), Config::default())).await;
+    let error = again.map(drop).unwrap_err().to_string();
+    assert!(error.contains("another server"), "{error}");
+    first.factory.close().await;
+}

@@ -1,0 +1,10 @@
+//! Sandboxes on this machine: what gets in, what must not get out, and what must not stay.
+//!
+//! Most of this needs the superuser. Where a test cannot say anything it says so on standard error.
+
+mod escape;
+mod leftovers;
+mod life;
+mod limits;
+mod network;
+mod world;
