@@ -59,7 +59,7 @@ impl Annotations {
     pub fn is_truthy(&self, key: &str) -> bool {
         self.get(key).is_some_and(|value| match value.get() {
             "false" | "null" | "\"\"" => false,
-            text => text.parse::<f64>().map_or(true, |number| number != 0.0),
+            text => text.parse::<f64>() != Ok(0.0),
         })
     }
 

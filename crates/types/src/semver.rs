@@ -40,13 +40,12 @@ impl FromStr for SemVer {
     fn from_str(text: &str) -> Result<SemVer, SemVerError> {
         let bad = || SemVerError(text.to_owned());
         let mut numbers = [0u32; 3];
-        let mut count = 0;
-        for part in text.split('.') {
-            if count == numbers.len() || part.is_empty() || !part.bytes().all(|b| b.is_ascii_digit()) {
+        for (place, part) in text.split('.').enumerate() {
+            let number = numbers.get_mut(place).ok_or_else(bad)?;
+            if part.is_empty() || !part.bytes().all(|b| b.is_ascii_digit()) {
                 return Err(bad());
             }
-            numbers[count] = part.parse().map_err(|_| bad())?;
-            count += 1;
+            *number = part.parse().map_err(|_| bad())?;
         }
         if numbers == [0, 0, 0] {
             return Err(bad());
