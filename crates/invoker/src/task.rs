@@ -313,7 +313,8 @@ impl Task {
             logs: open.logs,
         };
         let record = Arc::new(record::record(&open.message, run));
-        if let Err(error) = deps.activations.store(record.clone()) {
+        let keeps_records = open.message.caller.limits.store_activations != Some(false);
+        if keeps_records && let Err(error) = deps.activations.store(record.clone()) {
             let error = &error as &dyn std::error::Error;
             tracing::error!(%activation, error, "cannot keep the record of an activation");
         }
