@@ -415,3 +415,6 @@ async fn wait(time: Duration) {
         _ => tokio::time::sleep(time).await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,8 @@
 mod factory;
 
 pub mod classify;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 pub mod fake;
 pub mod line;
 pub mod logs;

@@ -78,7 +78,7 @@ pub fn place_code(
     match unpacked.and_then(|()| files.make_links()) {
         Ok(()) if is_native => make_executable(&action_dir.join(native::PROGRAM)),
         Ok(()) => Ok(()),
-        Err(Fault::Archive(detail)) => Err(explained(&format!("{BROKEN} {detail}").trim().to_owned())),
+        Err(Fault::Archive(detail)) => Err(explained(format!("{BROKEN} {detail}").trim())),
         Err(Fault::Machine(error)) => Err(PlaceError::Platform(error)),
     }
 }

@@ -12,24 +12,24 @@ use std::time::Duration;
 use types::{ByteSize, json};
 
 /// Longer than anything here takes, and short enough to wait for when it is wrong.
-pub const ENOUGH: Duration = Duration::from_secs(20);
+pub(crate) const ENOUGH: Duration = Duration::from_secs(20);
 
 /// The greatest result of these sessions.
-pub const RESULT_LIMIT: u64 = 1 << 20;
+pub(crate) const RESULT_LIMIT: u64 = 1 << 20;
 
 /// The greatest log of these sessions.
-pub const LOG_LIMIT: u64 = 1 << 20;
+pub(crate) const LOG_LIMIT: u64 = 1 << 20;
 
 /// A runtime without a sandbox; killed when dropped.
 #[derive(Debug)]
-pub struct Bare {
-    pub session: LineSession,
-    pub process: Child,
+pub(crate) struct Bare {
+    pub(crate) session: LineSession,
+    pub(crate) process: Child,
 }
 
 impl Bare {
     /// Starts a program with its command and result descriptors where it wants them, and nothing else inherited.
-    pub fn start(
+    pub(crate) fn start(
         argv: &[String],
         environment: &[(String, String)],
         fds: (RawFd, RawFd),
@@ -54,16 +54,16 @@ impl Bare {
     }
 
     /// Runs with this JSON as arguments, and a context.
-    pub async fn run(&self, value: &str) -> Answer {
+    pub(crate) async fn run(&self, value: &str) -> Answer {
         self.run_within(value, ENOUGH).await
     }
 
-    pub async fn run_within(&self, value: &str, limit: Duration) -> Answer {
+    pub(crate) async fn run_within(&self, value: &str, limit: Duration) -> Answer {
         self.session.run(&request(value), limit).await
     }
 
     /// Runs and expects success.
-    pub async fn result(&self, value: &str) -> String {
+    pub(crate) async fn result(&self, value: &str) -> String {
         match self.run(value).await {
             Answer::Reply { ok: true, body, cut_from: None } => text(&body),
             other => panic!("{other:?} with {:?}", self.logs().await),
@@ -71,7 +71,7 @@ impl Bare {
     }
 
     /// The log lines since the last call, each with `out` or `err`.
-    pub async fn lines(&self) -> Vec<String> {
+    pub(crate) async fn lines(&self) -> Vec<String> {
         let logs = self.logs().await;
         assert!(!logs.truncated && !logs.incomplete);
         let stream = |stream| if stream == container::LogStream::Stdout { "out" } else { "err" };
@@ -82,12 +82,12 @@ impl Bare {
         lines
     }
 
-    pub async fn logs(&self) -> Logs {
+    pub(crate) async fn logs(&self) -> Logs {
         self.session.logs(ByteSize::bytes(LOG_LIMIT)).await
     }
 
     /// Waits for the end of the process.
-    pub fn exit_code(&mut self) -> Option<i32> {
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
         self.process.wait().unwrap().code()
     }
 }
@@ -119,7 +119,7 @@ fn place(program: &mut Command, fds: [(OwnedFd, RawFd); 2]) {
 }
 
 /// A run with these arguments.
-pub fn request(value: &str) -> RunRequest {
+pub(crate) fn request(value: &str) -> RunRequest {
     let context = |name, value: &str| (name, value.to_owned());
     RunRequest {
         value: json::parse(value).unwrap(),
@@ -135,10 +135,10 @@ pub fn request(value: &str) -> RunRequest {
 }
 
 /// An init of a single source text.
-pub fn source<'a>(code: &'a str, main: &'a str, environment: &'a [(String, String)]) -> Init<'a> {
+pub(crate) fn source<'a>(code: &'a str, main: &'a str, environment: &'a [(String, String)]) -> Init<'a> {
     Init { name: "hello", main, code: Some(code), folder: None, environment }
 }
 
-pub fn text(body: &Bytes) -> String {
+pub(crate) fn text(body: &Bytes) -> String {
     String::from_utf8(body.to_vec()).unwrap()
 }

@@ -133,9 +133,10 @@ impl LineSession {
         }
     }
 
-    /// Takes what was logged up to the end of the last call, at most `limit` of it.
+    /// Takes what was logged up to the end of the last call, at most `limit` of it. After a call that was given up,
+    /// that is all there is by now.
     pub async fn logs(&self, limit: ByteSize) -> Logs {
-        self.wire.lock().await.take_logs(limit)
+        self.wire.lock().await.take_logs(limit).await
     }
 }
 

@@ -1,1 +1,248 @@
+//! The session against a runtime that is a thread of the test. Real runtimes are driven in `container-process`.
 
+use super::*;
+use crate::LogStream;
+use base::clock::TestClock;
+use rustix::pipe::{PipeFlags, pipe_with};
+use serde_json::value::RawValue;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::sync::Arc;
+
+const ENOUGH: Duration = Duration::from_secs(20);
+const LIMIT: u64 = 100;
+
+/// The runtime's ends.
+struct Runtime {
+    commands: BufReader<File>,
+    results: File,
+    stdout: File,
+    stderr: File,
+}
+
+impl Runtime {
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.commands.read_line(&mut line).unwrap();
+        line
+    }
+}
+
+/// A session, and what its other side does until it returns, which ends the runtime.
+fn session(dialect: Dialect, live: impl FnOnce(Runtime) + Send + 'static) -> LineSession {
+    let pipe = || pipe_with(PipeFlags::CLOEXEC).unwrap();
+    let (commands, command) = pipe();
+    let (result, results) = pipe();
+    let (stdout, stdout_end) = pipe();
+    let (stderr, stderr_end) = pipe();
+    std::thread::spawn(move || {
+        live(Runtime {
+            commands: BufReader::new(File::from(commands)),
+            results: File::from(results),
+            stdout: File::from(stdout_end),
+            stderr: File::from(stderr_end),
+        });
+    });
+    let limits = SessionLimits { result: ByteSize::bytes(LIMIT), logs: ByteSize::bytes(1000) };
+    LineSession::start(Pipes { command, result, stdout, stderr }, dialect, limits, TestClock::new()).unwrap()
+}
+
+/// Answers each command with what `answer` makes of it.
+fn answering(dialect: Dialect, mut answer: impl FnMut(&str) -> String + Send + 'static) -> LineSession {
+    session(dialect, move |mut runtime| {
+        loop {
+            let line = runtime.line();
+            if line.is_empty() || runtime.results.write_all(answer(&line).as_bytes()).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+fn request(value: &str) -> RunRequest {
+    let value = Arc::from(RawValue::from_string(value.to_owned()).unwrap());
+    RunRequest { value, context: vec![("activation_id", "a\"b".to_owned())] }
+}
+
+fn reply(ok: bool, body: &str) -> Answer {
+    Answer::Reply { ok, body: Bytes::copy_from_slice(body.as_bytes()), cut_from: None }
+}
+
+fn texts(logs: &Logs, stream: LogStream) -> Vec<&str> {
+    logs.lines.iter().filter(|line| line.stream == stream).map(|line| &*line.text).collect()
+}
+
+#[tokio::test]
+async fn a_command_is_one_line_whatever_is_in_the_value() {
+    let session = answering(Dialect::Launcher, |line| format!("+{line}"));
+    let answer = session.run(&request("{\n\"a\" :\n1.50}"), ENOUGH).await;
+    assert_eq!(answer, reply(true, r#"{"value":{ "a" : 1.50},"activation_id":"a\"b"}"#));
+    let environment = [("K".to_owned(), "v\n".to_owned())];
+    let init = Init { name: "n", main: "m", code: Some("c\n"), folder: None, environment: &environment };
+    let answer = session.init(&init, ENOUGH).await;
+    assert_eq!(answer, reply(true, r#"{"init":{"name":"n","main":"m","code":"c\n","env":{"K":"v\n"}}}"#));
+}
+
+#[tokio::test]
+async fn the_first_byte_of_a_launchers_answer_says_whether_it_succeeded() {
+    let mut answers = ["+{}\n", "-{\"error\":1}\n", "\n", "what\n", "+\n"].into_iter();
+    let session = answering(Dialect::Launcher, move |_| answers.next().unwrap().to_owned());
+    for expected in [
+        reply(true, "{}"),
+        reply(false, r#"{"error":1}"#),
+        reply(false, ""),
+        reply(false, "what"),
+        reply(true, ""),
+    ] {
+        assert_eq!(session.run(&request("{}"), ENOUGH).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn cls_12_an_answer_is_cut_at_the_limit_exactly_and_the_rest_counted() {
+    for (dialect, mark) in [(Dialect::Launcher, "+"), (Dialect::ActionLoop, "")] {
+        for length in [1, LIMIT - 1, LIMIT, LIMIT + 1, 8191, 8192, 8193, 300_000] {
+            let body = format!("[{}]", "1".repeat(usize::try_from(length).unwrap().saturating_sub(2)));
+            let body = if length == 1 { "[".to_owned() } else { body };
+            let line = format!("{mark}{body}\n");
+            let session = answering(dialect, move |_| line.clone());
+            for _ in 0..2 {
+                let answer = session.run(&request("{}"), ENOUGH).await;
+                let Answer::Reply { body: kept, cut_from, .. } = answer else {
+                    panic!("{answer:?}");
+                };
+                assert_eq!(cut_from, (length > LIMIT).then_some(length), "{dialect:?}");
+                let whole = dialect == Dialect::Launcher || length > 1;
+                if whole {
+                    let expected = usize::try_from(length.min(LIMIT)).unwrap();
+                    assert_eq!(kept, body.as_bytes()[..expected], "{dialect:?} {length}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_may_come_in_pieces_and_before_the_command_was_read() {
+    let session = session(Dialect::Launcher, |mut runtime| {
+        // More than a pipe holds, while the command, which is more than a pipe holds too, has not been read.
+        for _ in 0..100 {
+            runtime.stderr.write_all(&[b'e'; 4000]).unwrap();
+        }
+        runtime.results.write_all(b"+{\"early\"").unwrap();
+        let line = runtime.line();
+        for piece in [":", "\"", &line.len().to_string(), "\"", "}", "\n"] {
+            runtime.results.write_all(piece.as_bytes()).unwrap();
+        }
+    });
+    let value = format!("[\"{}\"]", "x".repeat(1 << 20));
+    let answer = session.run(&request(&value), ENOUGH).await;
+    let command = format!("{{\"value\":{value},\"activation_id\":\"a\\\"b\"}}\n");
+    assert_eq!(answer, reply(true, &format!(r#"{{"early":"{}"}}"#, command.len())));
+    assert!(session.logs(ByteSize::bytes(1000)).await.truncated);
+}
+
+#[tokio::test]
+async fn cls_10_the_end_of_the_runtime_ends_the_call() {
+    let session = session(Dialect::Launcher, |mut runtime| {
+        runtime.line();
+        runtime.stdout.write_all(b"last words").unwrap();
+        runtime.results.write_all(b"+{\"half").unwrap();
+    });
+    for _ in 0..3 {
+        let answer = session.run(&request("{}"), ENOUGH).await;
+        assert_eq!(answer, Answer::Exited { detail: "closed its result pipe".to_owned() });
+    }
+    let logs = session.logs(ByteSize::bytes(1000)).await;
+    assert_eq!(texts(&logs, LogStream::Stdout), ["last words"]);
+}
+
+#[tokio::test]
+async fn an_answer_that_was_written_before_the_end_still_counts() {
+    let session = session(Dialect::Launcher, |mut runtime| {
+        runtime.results.write_all(b"+{}\n").unwrap();
+    });
+    // The command may find that nobody reads any more.
+    let value = format!("[\"{}\"]", "x".repeat(1 << 20));
+    assert_eq!(session.run(&request(&value), ENOUGH).await, reply(true, "{}"));
+}
+
+#[tokio::test]
+async fn cls_09_after_a_call_that_took_too_long_the_session_is_spent() {
+    let session = session(Dialect::Launcher, |mut runtime| {
+        runtime.stdout.write_all(b"before\n").unwrap();
+        runtime.line();
+        // Until the session is gone.
+        runtime.line();
+    });
+    assert_eq!(session.run(&request("{}"), Duration::from_millis(50)).await, Answer::TimedOut);
+    assert_eq!(texts(&session.logs(ByteSize::bytes(1000)).await, LogStream::Stdout), ["before"]);
+    assert!(matches!(session.run(&request("{}"), ENOUGH).await, Answer::Exited { .. }));
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_leaves_nothing_to_be_mistaken_for_the_next_answer() {
+    let session = answering(Dialect::Launcher, |_| {
+        std::thread::sleep(Duration::from_millis(100));
+        "+{\"late\":true}\n".to_owned()
+    });
+    let dropped = tokio::time::timeout(Duration::from_millis(10), session.run(&request("{}"), ENOUGH)).await;
+    assert!(dropped.is_err());
+    let answer = session.run(&request("{}"), ENOUGH).await;
+    assert_eq!(answer, Answer::Exited { detail: "the call before was given up".to_owned() });
+}
+
+#[tokio::test]
+async fn log_10_all_that_was_written_before_the_answer_is_of_this_call() {
+    let session = session(Dialect::Launcher, |mut runtime| {
+        for n in 0.. {
+            if runtime.line().is_empty() {
+                return;
+            }
+            runtime.stdout.write_all(format!("a {n}\r\nb\n\npart").as_bytes()).unwrap();
+            runtime.stderr.write_all(b"caf\xc3").unwrap();
+            runtime.results.write_all(b"+{}\n").unwrap();
+        }
+    });
+    for n in 0..200 {
+        assert_eq!(session.run(&request("{}"), ENOUGH).await, reply(true, "{}"));
+        let logs = session.logs(ByteSize::bytes(1000)).await;
+        assert_eq!(texts(&logs, LogStream::Stdout), [&format!("a {n}"), "b", "", "part"]);
+        assert_eq!(texts(&logs, LogStream::Stderr), ["caf\u{fffd}"]);
+        assert!(!logs.truncated && !logs.incomplete);
+    }
+}
+
+#[tokio::test]
+async fn log_05_no_more_is_kept_than_logs_may_have() {
+    let session = session(Dialect::Launcher, |mut runtime| {
+        for output in [vec![b'\n'; 100_000], vec![b'x'; 100_000], b"short\n".to_vec()] {
+            runtime.line();
+            runtime.stdout.write_all(&output).unwrap();
+            runtime.results.write_all(b"+{}\n").unwrap();
+        }
+    });
+    // Empty lines are not free; a line that is too long is cut.
+    for (lines, length, truncated) in [(25, 0, true), (1, 960, true), (1, 5, false)] {
+        session.run(&request("{}"), ENOUGH).await;
+        let logs = session.logs(ByteSize::bytes(1000)).await;
+        assert_eq!((logs.lines.len(), logs.truncated), (lines, truncated));
+        assert!(logs.lines.iter().all(|line| line.text.len() == length));
+    }
+}
+
+#[tokio::test]
+async fn closed_streams_are_no_failure() {
+    let session = session(Dialect::Launcher, |runtime| {
+        let Runtime { mut commands, mut results, stdout, stderr } = runtime;
+        drop((stdout, stderr));
+        let mut line = String::new();
+        while commands.read_line(&mut line).unwrap() > 0 {
+            results.write_all(b"+{}\n").unwrap();
+        }
+    });
+    for _ in 0..3 {
+        assert_eq!(session.run(&request("{}"), ENOUGH).await, reply(true, "{}"));
+    }
+    assert_eq!(session.logs(ByteSize::bytes(1000)).await, Logs::default());
+}

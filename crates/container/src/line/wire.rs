@@ -99,11 +99,7 @@ impl Wire {
         self.written = 0;
         self.incoming = Incoming::default();
         let answer = tokio::time::timeout(limit, poll_fn(|cx| self.poll_call(cx))).await;
-        poll_fn(|cx| {
-            self.console.drain(cx, &mut self.scratch);
-            Poll::Ready(())
-        })
-        .await;
+        self.drain_console().await;
         match answer {
             Ok(Ok(answer)) => {
                 self.broken = None;
@@ -130,8 +126,21 @@ impl Wire {
         }
     }
 
-    pub(super) fn take_logs(&mut self, limit: ByteSize) -> Logs {
+    pub(super) async fn take_logs(&mut self, limit: ByteSize) -> Logs {
+        if self.broken.is_some() {
+            // A call that was dropped half-way did not get to this.
+            self.drain_console().await;
+        }
         self.console.take(limit)
+    }
+
+    /// Never waits; it is asynchronous only to be told by whom it is called.
+    async fn drain_console(&mut self) {
+        poll_fn(|cx| {
+            self.console.drain(cx, &mut self.scratch);
+            Poll::Ready(())
+        })
+        .await;
     }
 
     fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer, &'static str>> {
