@@ -2,9 +2,9 @@
 //!
 //! `cargo run --release --example queue_rate -p oxiwhisk-engine`
 
-use engine::arbiter::{Answer, NamespaceView};
-use engine::queue::{ActionFacts, Command, Event, Message, Queue, QueueConfig};
 use machine::{Instant, Machine};
+use oxiwhisk_engine::arbiter::{Answer, NamespaceView};
+use oxiwhisk_engine::queue::{ActionFacts, Command, Event, Message, Queue, QueueConfig};
 use std::time::Duration;
 use types::{ActivationId, Attempt, ContainerId, ContainerRef, InvokerId, Revision};
 

@@ -35,11 +35,15 @@ impl Breaker {
     }
 
     pub(super) fn finished_well(&mut self) {
+        if self.proven && self.closed_until.is_none() {
+            return;
+        }
         *self = Breaker { proven: true, ramp: self.ramp, ..Breaker::new() };
     }
 
     pub(super) fn crashed(&mut self, now: Instant, config: &BreakerConfig) {
         self.crashes = self.crashes.saturating_add(1);
+        // The next good run must clear the count.
         self.proven = false;
         self.ramp = 1;
         if let Some(excess) = self.crashes.checked_sub(config.free_crashes + 1) {

@@ -273,44 +273,43 @@ fn predictive(s: &Snapshot, rules: &PredictiveRules) -> Decision {
     if total == 0 {
         return Decision::Add(saturate(most.min(wanted(s, rules).max(1))));
     }
-    let late = s.oldest > threshold(s, rules);
-    if !late && predicted_wait(s) <= threshold(s, rules) {
+    let threshold = threshold(s, rules);
+    let is_late = s.oldest.as_secs_f64() > threshold;
+    if !is_late && predicted_wait(s) <= threshold {
         return Decision::Skip;
     }
     Decision::Add(saturate((wanted(s, rules) - i64::from(total)).max(1).min(most)))
 }
 
-/// How long the last of the waiting activations will wait, if nothing is added.
-#[must_use]
-pub fn predicted_wait(s: &Snapshot) -> Duration {
+/// How long the last of the waiting activations will wait if nothing is added, in seconds.
+fn predicted_wait(s: &Snapshot) -> f64 {
     let slots = (s.existing + s.creating).max(1) * s.concurrency.max(1);
     // What runs already is half through, on average.
     let work = f64::from(s.waiting) + f64::from(s.in_flight) / 2.0;
-    duration(s).mul_f64(work / f64::from(slots))
+    duration(s) * work / f64::from(slots)
 }
 
-/// A wait that is not worth a container: starting one takes as long, or it is short compared with the run itself.
-fn threshold(s: &Snapshot, rules: &PredictiveRules) -> Duration {
-    let target = rules.least_target.max(duration(s).mul_f64(rules.target_share));
-    let target = if s.blocking { target } else { target.mul_f64(rules.patience) };
-    target.max(s.start)
+/// A wait that is not worth a container, in seconds: starting one takes as long, or it is short compared with the run.
+fn threshold(s: &Snapshot, rules: &PredictiveRules) -> f64 {
+    let target = rules.least_target.as_secs_f64().max(duration(s) * rules.target_share);
+    let target = if s.blocking { target } else { target * rules.patience };
+    target.max(s.start.as_secs_f64())
 }
 
 /// The containers that keep up with the arrivals and clear what waits within the threshold.
 fn wanted(s: &Snapshot, rules: &PredictiveRules) -> i64 {
-    let concurrency = f64::from(s.concurrency.max(1));
-    let clearing = f64::from(s.waiting) * duration(s).as_secs_f64() / threshold(s, rules).as_secs_f64();
-    (kept_busy(s, rules) + clearing / concurrency).ceil() as i64
+    let clearing = f64::from(s.waiting) * duration(s) / threshold(s, rules);
+    (kept_busy(s, rules) + clearing / f64::from(s.concurrency.max(1))).ceil() as i64
 }
 
 /// The containers that the arrivals alone keep busy, headroom included.
 fn kept_busy(s: &Snapshot, rules: &PredictiveRules) -> f64 {
-    let concurrency = f64::from(s.concurrency.max(1));
-    s.arrivals * duration(s).as_secs_f64() / concurrency * (1.0 + rules.headroom)
+    s.arrivals * duration(s) / f64::from(s.concurrency.max(1)) * (1.0 + rules.headroom)
 }
 
-fn duration(s: &Snapshot) -> Duration {
-    s.duration.unwrap_or(s.running_for)
+/// How long a run takes, in seconds.
+fn duration(s: &Snapshot) -> f64 {
+    s.duration.unwrap_or(s.running_for).as_secs_f64()
 }
 
 /// How many of the containers are more than the arrivals need; at least one always stays.

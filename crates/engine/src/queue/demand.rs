@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Over how long arrivals are counted.
 const WINDOW: Duration = Duration::from_secs(1);
+/// The longest run that counts as such.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// What was measured: how often activations come, how long runs and starts take.
 #[derive(Debug)]
@@ -114,36 +116,38 @@ impl Arrivals {
     }
 }
 
-/// The mean of the last few values. The sum is taken of exactly what is kept.
+/// The mean of the last few values, in nanoseconds. The sum is taken of exactly what is kept.
 #[derive(Debug)]
 struct Mean {
-    kept: VecDeque<Duration>,
-    sum: Duration,
+    kept: VecDeque<u64>,
+    sum: u64,
     most: usize,
 }
 
 impl Mean {
     fn new(most: usize) -> Mean {
         let most = most.max(1);
-        Mean { kept: VecDeque::with_capacity(most), sum: Duration::ZERO, most }
+        Mean { kept: VecDeque::with_capacity(most), sum: 0, most }
     }
 
     fn add(&mut self, value: Duration) {
         if self.kept.len() == self.most {
             self.sum -= self.kept.pop_front().unwrap_or_default();
         }
-        self.kept.push_back(value);
-        self.sum += value;
+        // No run takes a year; the bound keeps the sum from overflowing.
+        let nanos = value.min(LONGEST).as_nanos() as u64;
+        self.kept.push_back(nanos);
+        self.sum += nanos;
     }
 
     fn mean(&self) -> Option<Duration> {
-        let count = u32::try_from(self.kept.len()).unwrap_or(u32::MAX);
-        (count > 0).then(|| self.sum / count)
+        let count = self.kept.len() as u64;
+        (count > 0).then(|| Duration::from_nanos(self.sum / count))
     }
 
     fn clear(&mut self) {
         self.kept.clear();
-        self.sum = Duration::ZERO;
+        self.sum = 0;
     }
 }
 
