@@ -1,6 +1,6 @@
 //! Waiting for the end of an activation, and telling the client of it (INV-05 to INV-10).
 
-use super::primitive::{Invocation, accepted_body, refused};
+use super::primitive::{Invocation, accepted_body, keeps_records, refused};
 use super::{intent, record};
 use crate::Controller;
 use crate::api::{ApiError, Extra, Reply};
@@ -47,12 +47,18 @@ impl Controller {
                 serde_json::from_slice(&stored).map_err(|error| ApiError::corrupted(&error))?;
             return finished(&record, result_only);
         }
-        self.activations.accept(intent::write(message)?)?;
-        // It may be running, so that another process must not run it again.
-        let ticket = self.activations.started(id)?;
-        self.activations.durable(ticket).await?;
+        if keeps_records(&message.caller) {
+            self.activations.accept(intent::write(message)?)?;
+            // It may be running, so that another process must not run it again.
+            let ticket = self.activations.started(id)?;
+            self.activations.durable(ticket).await?;
+        }
         match receiver.try_recv() {
-            Ok(record) => finished(&record, result_only),
+            Ok(record) => {
+                // The record may have come before the intent; the first record stays, and now ends the intent too.
+                self.keep(message, record.clone());
+                finished(&record, result_only)
+            }
             Err(_) => Ok(Reply::json(StatusCode::ACCEPTED, accepted_body(id)).for_activation(id)),
         }
     }

@@ -44,10 +44,7 @@ impl Controller {
         if payload.length() > allowed {
             return Err(ApiError::too_large("Request", payload.length(), allowed));
         }
-        let arguments = payload.json(false)?;
-        if let Some(text) = arguments {
-            parameters::check(text)?;
-        }
+        let arguments = payload.json(false)?.map(parameters::check).transpose()?;
         let wish = self.wish(query)?;
         let action = self.resolve(found).await?;
         let arguments = action.defaults.merge(arguments)?;

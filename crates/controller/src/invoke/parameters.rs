@@ -62,14 +62,13 @@ impl Defaults {
         Defaults { run, init, immutable, alone }
     }
 
-    /// The arguments with a payload that [`check`] let pass.
-    pub(crate) fn merge(&self, payload: Option<&str>) -> Result<Arguments, ApiError> {
+    /// The arguments with a payload, which is an object (see [`check`]).
+    pub(crate) fn merge(&self, payload: Option<&RawValue>) -> Result<Arguments, ApiError> {
         let Some(payload) = payload else { return Ok(self.alone.clone()) };
         if self.run.is_empty() && self.init.is_empty() {
-            let payload = json::parse(payload).map_err(|error| ApiError::malformed_json(&error))?;
-            return Ok(Arguments { payload, environment: None });
+            return Ok(Arguments { payload: json::compacted(payload), environment: None });
         }
-        let payload = json::compact(payload.trim_ascii());
+        let payload = json::compact(payload.get());
         let members = json::members(&payload).map_err(|error| ApiError::malformed_json(&error))?;
         let given = |key: &str| members.iter().any(|(name, _)| name == key);
         if self.immutable.iter().any(|key| given(key)) {
@@ -100,10 +99,10 @@ impl Defaults {
     }
 }
 
-/// Whether a payload is one JSON object (INV-02).
-pub(crate) fn check(payload: &str) -> Result<(), ApiError> {
+/// The payload in a request, which must be one JSON object (INV-02).
+pub(crate) fn check(payload: &str) -> Result<&RawValue, ApiError> {
     let value: &RawValue = serde_json::from_str(payload).map_err(|error| ApiError::malformed_json(&error))?;
-    if value.get().starts_with('{') { Ok(()) } else { Err(ApiError::malformed("JSON object expected")) }
+    if value.get().starts_with('{') { Ok(value) } else { Err(ApiError::malformed("JSON object expected")) }
 }
 
 fn environment<'a>(members: impl ExactSizeIterator<Item = &'a str>) -> Option<Raw> {
@@ -138,6 +137,7 @@ mod tests {
     }
 
     fn merged(parameters: &str, payload: Option<&str>) -> (String, Option<String>) {
+        let payload = payload.map(|text| check(text).unwrap());
         let arguments = defaults(parameters, false).merge(payload).unwrap();
         (arguments.payload.get().to_owned(), arguments.environment.map(|env| env.get().to_owned()))
     }
@@ -189,10 +189,11 @@ mod tests {
     #[test]
     fn inv_12_inv_13_what_is_final_cannot_be_set_unless_it_is_null() {
         let defaults = defaults(r#"[{"key":"a","value":1},{"key":"n","value":null}]"#, true);
-        let refused = defaults.merge(Some(r#"{"\u0061":2}"#)).unwrap_err();
+        let merge = |text| defaults.merge(Some(check(text).unwrap()));
+        let refused = merge(r#"{"\u0061":2}"#).unwrap_err();
         let text = "Request defines parameters that are not allowed (e.g., reserved properties).";
         assert_eq!(refused.text(), text);
-        let merged = defaults.merge(Some(r#"{"n":2,"b":3}"#)).unwrap();
+        let merged = merge(r#"{"n":2,"b":3}"#).unwrap();
         assert_eq!(merged.payload.get(), r#"{"a":1,"n":2,"b":3}"#);
     }
 
@@ -218,35 +219,36 @@ mod tests {
     }
 
     proptest! {
-        /// Merging text gives what merging values would.
-        #[test]
-        fn inv_11_text_is_merged_as_values_are(below in members(), init in 0usize..3, payload in members(), pretty: bool) {
-            let parameters: Vec<Value> = below.iter().enumerate().map(|(at, (key, value))| {
-                serde_json::json!({"key": key, "value": value, "init": at < init})
-            }).collect();
-            let parameters: Parameters = serde_json::from_value(Value::from(parameters)).unwrap();
-            let payload_value = Value::Object(payload.clone());
-            let text = if pretty { serde_json::to_string_pretty(&payload_value) } else { serde_json::to_string(&payload_value) }.unwrap();
-            let arguments = Defaults::new(&parameters, false).merge(Some(&text)).unwrap();
-            let mut expected = below.clone();
-            expected.extend(payload);
-            let mut expected_environment = Map::new();
-            for (at, key) in below.keys().enumerate() {
-                if at < init {
-                    expected_environment.insert(key.clone(), expected.remove(key).unwrap());
+            /// Merging text gives what merging values would.
+            #[test]
+            fn inv_11_text_is_merged_as_values_are(below in members(), init in 0usize..3, payload in members(), pretty: bool) {
+                let parameters: Vec<Value> = below.iter().enumerate().map(|(at, (key, value))| {
+                    serde_json::json!({"key": key, "value": value, "init": at < init})
+                }).collect();
+                let parameters: Parameters = serde_json::from_value(Value::from(parameters)).unwrap();
+                let payload_value = Value::Object(payload.clone());
+                let text = if pretty { serde_json::to_string_pretty(&payload_value) } else { serde_json::to_string(&payload_value) }.unwrap();
+                let arguments = Defaults::new(&parameters, false).merge(Some(check(&text).unwrap())).unwrap();
+                let mut expected = below.clone();
+                expected.extend(payload);
+                let mut expected_environment = Map::new();
+                for (at, key) in below.keys().enumerate() {
+                    if at < init {
+                        expected_environment.insert(key.clone(), expected.remove(key).unwrap());
+                    }
+                }
+                let read = |raw: &Raw| serde_json::from_str::<Map<String, Value>>(raw.get()).unwrap();
+                prop_assert_eq!(read(&arguments.payload), expected);
+                prop_assert_eq!(arguments.environment.as_ref().map(read).unwrap_or_default(), expected_environment);
+                prop_assert!(!arguments.payload.get().contains('\n'));
+            }
+
+            #[test]
+            fn no_payload_makes_it_panic(payload in ".{0,64}") {
+                if let Ok(payload) = check(&payload) {
+                    defaults(r#"[{"key":"a","value":1,"init":true},{"key":"b","value":2}]"#, true)
+    .merge(Some(payload)).ok();
                 }
             }
-            let read = |raw: &Raw| serde_json::from_str::<Map<String, Value>>(raw.get()).unwrap();
-            prop_assert_eq!(read(&arguments.payload), expected);
-            prop_assert_eq!(arguments.environment.as_ref().map(read).unwrap_or_default(), expected_environment);
-            prop_assert!(!arguments.payload.get().contains('\n'));
         }
-
-        #[test]
-        fn no_payload_makes_it_panic(payload in ".{0,64}") {
-            if check(&payload).is_ok() {
-                defaults(r#"[{"key":"a","value":1,"init":true},{"key":"b","value":2}]"#, true).merge(Some(&payload)).ok();
-            }
-        }
-    }
 }

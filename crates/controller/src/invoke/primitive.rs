@@ -13,7 +13,6 @@ use http::StatusCode;
 use rpc::{Ack, ActivationMessage, Outcome, Refusal};
 use std::sync::Arc;
 use std::time::Duration;
-use store::Ticket;
 use tokio::sync::oneshot;
 use types::{Activation, ActivationId, TransactionId};
 
@@ -103,15 +102,12 @@ impl Controller {
     }
 
     /// Stores a record that is made here.
-    pub(super) fn keep(&self, message: &ActivationMessage, record: Arc<Activation>) -> Option<Ticket> {
-        if !keeps_records(&message.caller) {
-            return None;
-        }
-        let stored = self.activations.store(record);
-        let log = |error: &store::StoreError| {
+    pub(super) fn keep(&self, message: &ActivationMessage, record: Arc<Activation>) {
+        if keeps_records(&message.caller)
+            && let Err(error) = self.activations.store(record)
+        {
             tracing::error!(activation = %message.activation_id, %error, "a record was not stored");
-        };
-        stored.inspect_err(log).ok()
+        }
     }
 
     /// Ends activations whose end was never heard of.
@@ -143,7 +139,7 @@ fn finish(open: Open, record: Arc<Activation>) {
 }
 
 /// ATV-22
-fn keeps_records(identity: &types::Identity) -> bool {
+pub(super) fn keeps_records(identity: &types::Identity) -> bool {
     identity.limits.store_activations != Some(false)
 }
 

@@ -13,6 +13,9 @@ pub(super) const LOST_RUN: &str = "The server stopped while this activation was 
 /// CLS-15
 pub(super) const ACTION_GONE: &str = "Action could not be found or may have been deleted.";
 
+/// What a record usually takes beside its result, in bytes.
+const FIELDS: usize = 1024;
+
 /// The record of an activation that has no other (ATV-06, ATV-10 to ATV-20). `now` is in milliseconds since 1970.
 pub(super) fn unrun(message: &ActivationMessage, status: StatusCode, text: &str, now: u64) -> Activation {
     let action = &message.action;
@@ -62,8 +65,12 @@ pub(super) fn of_refusal(refusal: &Refusal) -> (StatusCode, &'static str) {
 
 /// The record as a blocking answer shows it: logs are not collected yet when it goes out (INV-08).
 pub(super) fn without_logs(record: &Activation) -> Result<Vec<u8>, serde_json::Error> {
+    let result = record.response.result.as_ref().map_or(0, |result| result.get().len());
+    let mut text = Vec::with_capacity(result + FIELDS);
     if record.logs.is_empty() {
-        return serde_json::to_vec(record);
+        serde_json::to_writer(&mut text, record)?;
+    } else {
+        serde_json::to_writer(&mut text, &Activation { logs: Vec::new(), ..record.clone() })?;
     }
-    serde_json::to_vec(&Activation { logs: Vec::new(), ..record.clone() })
+    Ok(text)
 }
