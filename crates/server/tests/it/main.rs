@@ -1,0 +1,6 @@
+//! The built program: how it starts, what it says, and how it ends.
+
+mod commands;
+mod life;
+mod program;
+mod start;
