@@ -4,7 +4,7 @@ use crate::program::{Ended, Server, command, run, run_command, taken_port};
 use std::path::Path;
 
 fn standalone(data_dir: &Path, arguments: &[&str]) -> Ended {
-    let all = ["standalone", "--port", "0", "--data-dir", data_dir.to_str().unwrap()];
+    let all = ["standalone", "--port", "0", "--data-dir", data_dir.to_str().expect("a path in UTF-8")];
     run(&[&all[..], arguments].concat())
 }
 
