@@ -242,8 +242,11 @@ impl Group {
 
     /// Kills what is left and removes the groups. Whether all are gone.
     pub(crate) fn remove(&self) -> bool {
-        let dirs = self.legacy.iter().chain(&self.unified).map(|(dir, _)| dir);
-        dirs.fold(true, |all, dir| remove_group(dir) && all)
+        let mut all = true;
+        for (dir, _) in self.legacy.iter().chain(&self.unified) {
+            all &= remove_group(dir);
+        }
+        all
     }
 
     fn legacy_dir(&self, controller: &str) -> Option<&Path> {

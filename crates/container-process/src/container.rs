@@ -1,6 +1,6 @@
 //! One container: a runtime's process in a sandbox, and the conversation with it.
 
-use crate::runtimes::{self, RuntimeSpec, Start};
+use crate::runtimes::{self, PlaceError, RuntimeSpec, Start};
 use crate::sandbox::{End, Program, Sandbox};
 use async_trait::async_trait;
 use base::clock::Clock;
@@ -76,10 +76,12 @@ impl ProcessContainer {
         let placed =
             tokio::task::spawn_blocking(move || runtimes::place_code(&runtime, &request_copy, &dir, limit))
                 .await;
-        placed
-            .map_err(io::Error::other)
-            .and_then(|placed| placed.map_err(io::Error::other))
-            .map_err(|e| refusal(&e))?;
+        match placed {
+            Ok(Ok(())) => {}
+            Ok(Err(error @ PlaceError::Developer(_))) => return Err(refusal(&error)),
+            Ok(Err(PlaceError::Platform(error))) => return Err(failed(&self.name, &error)),
+            Err(error) => return Err(failed(&self.name, &io::Error::other(error))),
+        }
         if self.session.get().is_none() {
             let session = self.start(&request.environment).await.map_err(|error| refusal(&error))?;
             // Only a second call of `init`, which there must not be, could have come first.
@@ -155,9 +157,15 @@ impl Container for ProcessContainer {
 }
 
 /// What the developer is told where the code could not be put in place or started.
-fn refusal(error: &io::Error) -> Answer {
+fn refusal(error: &dyn std::error::Error) -> Answer {
     let body = serde_json::json!({ "error": error.to_string() }).to_string();
     Answer::Reply { ok: false, body: Bytes::from(body), cut_from: None }
+}
+
+/// What is said where the machine failed; what it was stands in the server's log alone.
+fn failed(container: &str, error: &io::Error) -> Answer {
+    tracing::error!(container, %error, "the code of an action could not be put in its place");
+    Answer::Exited { detail: "the code could not be put in its place".to_owned() }
 }
 
 fn not_started() -> Answer {

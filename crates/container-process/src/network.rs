@@ -272,7 +272,7 @@ fn claim_subnet(config: &NetworkConfig, instance: &Instance) -> io::Result<Ipv4A
     let first = u32::from_str_radix(instance.name(), 16).unwrap_or(0);
     for step in 0..CANDIDATES {
         let candidate =
-            u32::from(Ipv4Addr::new(10, 192, 0, 0)) + (first.wrapping_add(step) % CANDIDATES << 16);
+            u32::from(Ipv4Addr::new(10, 192, 0, 0)) + ((first.wrapping_add(step) % CANDIDATES) << 16);
         if is_free(candidate) {
             match claim(Ipv4Addr::from(candidate)) {
                 // Another instance was faster.
