@@ -141,10 +141,12 @@ pub async fn an_attachment_lives_with_its_document(store: &impl ArtifactStore) {
     let code = Bytes::from_static(b"second code");
     let third = store.put(action("ns/a", 3), Some(code.clone()), Some(second)).await.expect("it fits");
     assert_eq!(read(third).await, Some(code));
-    store.delete("ns/a", third).await.expect("the revision fits");
-    assert_eq!(read(third).await, None);
-    let fourth = create(store, action("ns/a", 4)).await;
-    assert_eq!(read(fourth).await, None, "a document that is made anew has no old code");
+    let fourth = store.put(action("ns/a", 4), Some(Bytes::new()), Some(third)).await.expect("it fits");
+    assert_eq!(read(fourth).await, Some(Bytes::new()), "an empty attachment takes the place of another one");
+    store.delete("ns/a", fourth).await.expect("the revision fits");
+    assert_eq!(read(fourth).await, None);
+    let fifth = create(store, action("ns/a", 5)).await;
+    assert_eq!(read(fifth).await, None, "a document that is made anew has no old code");
 }
 
 /// The largest code that the API takes is 48 MB; this is some of it, with an odd length.
