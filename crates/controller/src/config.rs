@@ -35,6 +35,8 @@ pub struct Config {
     pub identity_cache: Duration,
     /// How much of entities and code is kept in memory.
     pub artifact_cache: ByteSize,
+    /// How much the bodies of requests may take together; small ones are not counted.
+    pub body_memory: ByteSize,
 }
 
 impl Default for Config {
@@ -52,6 +54,7 @@ impl Default for Config {
             controllers: 1,
             identity_cache: Duration::from_secs(60),
             artifact_cache: ByteSize::mb(16),
+            body_memory: ByteSize::mb(256),
         }
     }
 }

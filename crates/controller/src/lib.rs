@@ -51,6 +51,7 @@ pub struct Controller {
     pending: OpenActivations,
     gate: Gate,
     info: api::Info,
+    room: api::Room,
 }
 
 impl Controller {
@@ -65,6 +66,7 @@ impl Controller {
         let entities = Arc::new(Entities::new(cached.clone(), runtimes.clone()));
         let watched = cache::Watched::new(cached, identities.clone(), entities.clone());
         let info = api::Info::new(&config, &runtimes);
+        let room = api::Room::new(config.body_memory);
         Arc::new(Controller {
             config,
             id,
@@ -79,6 +81,7 @@ impl Controller {
             pending: OpenActivations::new(),
             gate: Gate::new(),
             info,
+            room,
         })
     }
 

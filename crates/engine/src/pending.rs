@@ -66,11 +66,6 @@ impl<T> Pending<T> {
         self.close(id).map(|value| (id, value))
     }
 
-    /// The open activation of that id.
-    pub fn get_mut(&mut self, id: ActivationId) -> Option<&mut T> {
-        self.entries.get_mut(&id).map(|entry| &mut entry.value)
-    }
-
     /// The earliest deadline.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
@@ -133,7 +128,7 @@ mod tests {
         assert_eq!(pending.open(id(1), Instant::from_millis(20), "new"), Some("old"));
         assert_eq!(pending.len(), 1);
         assert_eq!(pending.next_deadline(), Some(Instant::from_millis(20)));
-        assert_eq!(pending.get_mut(id(1)), Some(&mut "new"));
+        assert_eq!(pending.close(id(1)), Some("new"));
     }
 
     #[test]

@@ -6,13 +6,45 @@ use http::StatusCode;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+use types::ByteSize;
 
 /// The greatest body that is read (HTTP-18).
 const MAX_BODY: u64 = 50 << 20;
 
-/// How long a client may take to send it (HTTP-23).
+/// How long a client may take to send it, the wait for room included (HTTP-23).
 const MAX_TIME: Duration = Duration::from_secs(30);
+
+/// A body up to this length is read without asking for room; the number of connections bounds those.
+const SMALL: u64 = 64 << 10;
+
+/// The unit in which room is counted.
+const UNIT: u64 = 1 << 10;
+
+/// The memory for all bodies that are not small. When there is none left, requests wait for it, and are answered with
+/// 503 when that takes too long.
+#[derive(Debug)]
+pub(crate) struct Room(Arc<Semaphore>);
+
+impl Room {
+    /// Room for that many bytes, but at least for one body of the greatest length.
+    pub(crate) fn new(size: ByteSize) -> Room {
+        let units = size.as_bytes().max(MAX_BODY).div_ceil(UNIT);
+        Room(Arc::new(Semaphore::new(usize::try_from(units).unwrap_or(Semaphore::MAX_PERMITS))))
+    }
+
+    async fn take(&self, length: u64) -> Result<Option<OwnedSemaphorePermit>, ApiError> {
+        if length <= SMALL {
+            return Ok(None);
+        }
+        let units = u32::try_from(length.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        // The semaphore is never closed.
+        self.0.clone().acquire_many_owned(units).await.map(Some).map_err(|_| ApiError::unavailable())
+    }
+}
 
 /// What a request carries.
 #[derive(Debug, Default)]
@@ -21,6 +53,8 @@ pub(crate) struct Payload {
     bytes: Bytes,
     length: u64,
     kind: Kind,
+    /// Given back with the body.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 /// What its `Content-Type` says.
@@ -61,6 +95,7 @@ pub(crate) async fn read<B>(
     headers: &HeaderMap,
     body: B,
     keep: u64,
+    room: &Room,
 ) -> Result<Payload, ApiError>
 where
     B: http_body::Body,
@@ -68,12 +103,21 @@ where
     if method == Method::GET || body.is_end_stream() {
         return Ok(Payload::default());
     }
-    let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let declared = declared_length(headers).or_else(|| body.size_hint().exact());
     if let Some(declared) = declared.filter(|declared| *declared > MAX_BODY) {
         return Err(ApiError::too_large("Request", declared, MAX_BODY));
     }
-    match tokio::time::timeout(MAX_TIME, collect(body, keep)).await {
-        Ok(collected) => collected.map(|(bytes, length)| Payload { bytes, length, kind: kind(headers) }),
+    let kept = declared.unwrap_or(MAX_BODY).min(keep);
+    let deadline = Instant::now() + MAX_TIME;
+    let room = match tokio::time::timeout_at(deadline, room.take(kept)).await {
+        Ok(room) => room?,
+        Err(_) => return Err(ApiError::unavailable()),
+    };
+    match tokio::time::timeout_at(deadline, collect(body, keep)).await {
+        Ok(collected) => {
+            let (bytes, length) = collected?;
+            Ok(Payload { bytes, length, kind: kind(headers), _room: room })
+        }
         Err(_) => Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "The request was not sent in time.")),
     }
 }
@@ -106,6 +150,10 @@ async fn collect<B: http_body::Body>(body: B, keep: u64) -> Result<(Bytes, u64),
     Ok((if rest.is_empty() { first } else { rest.freeze() }, length))
 }
 
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 fn kind(headers: &HeaderMap) -> Kind {
     let Some(value) = headers.get(CONTENT_TYPE) else { return Kind::Unsaid };
     let name = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
@@ -117,12 +165,16 @@ mod tests {
     use super::*;
     use http_body_util::{Full, StreamBody};
 
+    fn room() -> Room {
+        Room::new(ByteSize::bytes(0))
+    }
+
     #[tokio::test]
     async fn http_23_chunked_bodies_are_put_together() {
         let chunks = ["{\"a\"", ":", "1}"]
             .map(|text| Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from(text))));
         let body = StreamBody::new(futures_util::stream::iter(chunks));
-        let payload = read(&Method::POST, &HeaderMap::new(), body, 100).await.unwrap();
+        let payload = read(&Method::POST, &HeaderMap::new(), body, 100, &room()).await.unwrap();
         assert_eq!(payload.bytes, Bytes::from("{\"a\":1}"));
         assert_eq!(payload.length(), 7);
     }
@@ -130,7 +182,7 @@ mod tests {
     #[tokio::test]
     async fn of_a_body_that_is_too_long_only_the_length_is_kept() {
         let body = Full::new(Bytes::from("x".repeat(11)));
-        let payload = read(&Method::POST, &HeaderMap::new(), body, 10).await.unwrap();
+        let payload = read(&Method::POST, &HeaderMap::new(), body, 10, &room()).await.unwrap();
         assert_eq!((payload.length(), payload.bytes.len()), (11, 0));
     }
 
@@ -139,7 +191,20 @@ mod tests {
         let body = StreamBody::new(futures_util::stream::pending::<
             Result<http_body::Frame<Bytes>, std::io::Error>,
         >());
-        let error = read(&Method::PUT, &HeaderMap::new(), body, 10).await.unwrap_err();
+        let error = read(&Method::PUT, &HeaderMap::new(), body, 10, &room()).await.unwrap_err();
         assert_eq!(error.status(), StatusCode::REQUEST_TIMEOUT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn great_bodies_wait_for_room() {
+        let room = room();
+        let great = || Full::new(Bytes::from(vec![b'x'; usize::try_from(MAX_BODY).unwrap_or_default()]));
+        let first = read(&Method::PUT, &HeaderMap::new(), great(), u64::MAX, &room).await.unwrap();
+        let small = Full::new(Bytes::from(vec![b'x'; 1000]));
+        assert!(read(&Method::PUT, &HeaderMap::new(), small, u64::MAX, &room).await.is_ok());
+        let refused = read(&Method::PUT, &HeaderMap::new(), great(), u64::MAX, &room).await.unwrap_err();
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        drop(first);
+        assert!(read(&Method::PUT, &HeaderMap::new(), great(), u64::MAX, &room).await.is_ok());
     }
 }

@@ -15,7 +15,7 @@ mod query;
 mod respond;
 
 pub(crate) use actions::Target;
-pub(crate) use body::Payload;
+pub(crate) use body::{Payload, Room};
 pub(crate) use error::{ApiError, Extra};
 pub(crate) use info::Info;
 pub(crate) use query::{Query, malformed};
@@ -71,12 +71,12 @@ impl Controller {
         let cors = !matches!(route, Route::Root | Route::Ping | Route::Unknown);
         let outcome = match self.admit(&parts, &route).await {
             Admitted::Answered(outcome) => {
-                drop(body::read(&parts.method, &parts.headers, body, UNUSED_BODY).await);
+                drop(body::read(&parts.method, &parts.headers, body, UNUSED_BODY, &self.room).await);
                 outcome
             }
             Admitted::Caller(caller) => {
                 let keep = self.kept_of_body(&parts.method, &caller);
-                match body::read(&parts.method, &parts.headers, body, keep).await {
+                match body::read(&parts.method, &parts.headers, body, keep, &self.room).await {
                     Err(error) => Err(error),
                     Ok(payload) => {
                         let query = Query::new(parts.uri.query());

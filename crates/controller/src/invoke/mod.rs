@@ -48,6 +48,8 @@ impl Controller {
         let wish = self.wish(query)?;
         let action = self.resolve(found).await?;
         let arguments = action.defaults.merge(arguments)?;
+        // Its bytes are in the arguments now; its room is for other requests while this one waits.
+        drop(payload);
         let invocation = Invocation { action, caller, arguments, transaction, received, place };
         if wish.blocking {
             self.invoke_blocking(invocation, wish.result_only, wish.wait).await
