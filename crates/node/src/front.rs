@@ -21,7 +21,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{Semaphore, SetOnce};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SetOnce};
 
 /// Connections that the kernel has accepted and that wait for us; more are not answered until there is room.
 const BACKLOG: u32 = 4096;
@@ -92,12 +92,9 @@ impl Front {
             };
             match accepted {
                 Ok((stream, _)) => {
-                    let connection =
-                        serve_connection(stream, service.clone(), self.idle_timeout, stop.clone());
-                    spawn("connection", OnPanic::Log, async move {
-                        connection.await;
-                        drop(permit);
-                    });
+                    let (service, stop) = (service.clone(), stop.clone());
+                    let connection = serve_connection(stream, permit, service, self.idle_timeout, stop);
+                    spawn("connection", OnPanic::Log, connection);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -118,7 +115,14 @@ impl Front {
 /// More than a process can have file descriptors.
 const MAX_PERMITS: u32 = 1 << 28;
 
-async fn serve_connection(stream: TcpStream, service: Service, idle: Duration, stop: ShutdownWatch) {
+/// Serves one connection, which keeps its permit for as long.
+async fn serve_connection(
+    stream: TcpStream,
+    _permit: Option<OwnedSemaphorePermit>,
+    service: Service,
+    idle: Duration,
+    stop: ShutdownWatch,
+) {
     // Answers are written whole; waiting for more to send would only delay them.
     let _ = stream.set_nodelay(true);
     let answer = service_fn(|request| {
@@ -158,7 +162,8 @@ impl Service {
             None if request.method() == Method::GET && request.uri().path() == "/ping" => return pong(),
             None => self.controller.wait().await,
         };
-        controller.handle(request).await
+        // An idle connection keeps room for this future; boxed, that is a pointer instead of kilobytes.
+        Box::pin(controller.handle(request)).await
     }
 }
 
