@@ -6,7 +6,7 @@
 //! of one round can be compared with each other.
 
 #[path = "../tests/launchers/support.rs"]
-#[expect(dead_code, reason = "the tests use more of it")]
+#[expect(dead_code, clippy::unwrap_used, reason = "the tests use more of it, and may panic")]
 mod support;
 
 use container::Answer;

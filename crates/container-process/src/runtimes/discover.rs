@@ -65,7 +65,7 @@ struct Language {
     managed: &'static [&'static str],
 }
 
-const LANGUAGES: [Language; 2] = [
+static LANGUAGES: [Language; 2] = [
     Language {
         family: "nodejs",
         name: "Node.js",
@@ -126,11 +126,12 @@ struct Interpreter {
 #[must_use]
 pub fn discover(config: &Config) -> Found {
     let mut found = Found::default();
-    for language in &LANGUAGES {
-        let mut known = ask_all(language, candidates(language, config));
+    // All are asked before the first answer is waited for, so that the slowest alone counts.
+    let asked = LANGUAGES.each_ref().map(|language| (language, ask(language, candidates(language, config))));
+    for (language, asked) in asked {
+        let mut known = answers(language, asked);
         known.retain(|interpreter| interpreter.version.as_slice() >= &language.least[..]);
-        let default = best(&known);
-        let default = default.map(|best| best.kind());
+        let default = best(&known, config).map(Interpreter::kind);
         if known.is_empty() {
             found.probes.push(missing(language));
         }
@@ -155,11 +156,14 @@ pub fn discover(config: &Config) -> Found {
     found
 }
 
-/// The one that is meant by `FAMILY:default`: the first that stands in the configuration or is the distribution's own,
+/// The one that is meant by `FAMILY:default`: the first that stands in the configuration, else the distribution's own,
 /// else the newest.
-fn best(known: &[Interpreter]) -> Option<&Interpreter> {
-    let first = known.first().filter(|first| first.path.starts_with("/usr/bin"));
-    first.or_else(|| known.iter().max_by(|a, b| a.version.cmp(&b.version)))
+fn best<'a>(known: &'a [Interpreter], config: &Config) -> Option<&'a Interpreter> {
+    let configured = |interpreter: &Interpreter| {
+        config.interpreters.iter().any(|path| path.canonicalize().is_ok_and(|real| real == interpreter.path))
+    };
+    let preferred = known.first().filter(|first| configured(first) || first.path.starts_with("/usr/bin"));
+    preferred.or_else(|| known.iter().max_by(|a, b| a.version.cmp(&b.version)))
 }
 
 fn missing(language: &Language) -> Probe {
@@ -225,22 +229,20 @@ fn names_in(directory: &Path, wanted: fn(&str) -> bool) -> Vec<String> {
     entries.filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| wanted(name)).collect()
 }
 
-/// Asks all of them at the same time, so that the slowest alone counts.
-fn ask_all(language: &'static Language, candidates: Vec<PathBuf>) -> Vec<Interpreter> {
-    let asked: Vec<(PathBuf, Option<Child>)> = candidates
-        .into_iter()
-        .map(|path| {
-            let mut command = Command::new(&path);
-            command.args(language.ask).env_clear().current_dir("/");
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-            (path, command.spawn().ok())
-        })
-        .collect();
-    asked
-        .into_iter()
-        .filter_map(|(path, child)| Some((path, answer_of(child?)?)))
-        .map(|(path, version)| Interpreter { language, path, version })
-        .collect()
+/// Starts all of them.
+fn ask(language: &Language, candidates: Vec<PathBuf>) -> Vec<(PathBuf, Child)> {
+    let start = |path: PathBuf| {
+        let mut command = Command::new(&path);
+        command.args(language.ask).env_clear().current_dir("/");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        Some((path, command.spawn().ok()?))
+    };
+    candidates.into_iter().filter_map(start).collect()
+}
+
+fn answers(language: &'static Language, asked: Vec<(PathBuf, Child)>) -> Vec<Interpreter> {
+    let answer = |(path, child)| Some(Interpreter { language, path, version: answer_of(child)? });
+    asked.into_iter().filter_map(answer).collect()
 }
 
 /// The version that a program says, once it has ended well.
@@ -397,6 +399,29 @@ mod tests {
         assert!(mounts(Path::new("/bin/node")).is_empty());
         assert_eq!(mounts(Path::new("/opt/n/bin/node")), [PathBuf::from("/opt/n")]);
         assert_eq!(mounts(Path::new("/nix/store/x/bin/node")), [PathBuf::from("/nix/store")]);
+    }
+
+    #[test]
+    fn the_default_is_configured_or_the_distributions_or_the_newest() {
+        let known = |paths: &[(&str, u32)]| -> Vec<Interpreter> {
+            let interpreter = |(path, minor): &(&str, u32)| Interpreter {
+                language: &LANGUAGES[1],
+                path: PathBuf::from(path),
+                version: vec![3, *minor, 0],
+            };
+            paths.iter().map(interpreter).collect()
+        };
+        let default =
+            |paths: &[(&str, u32)], config: &Config| best(&known(paths), config).map(Interpreter::kind);
+        let plain = Config::default();
+        let own = [("/usr/bin/python3.9", 9), ("/opt/b", 12)];
+        assert_eq!(default(&own, &plain).as_deref(), Some("python:3.9"));
+        assert_eq!(default(&[("/opt/a", 9), ("/opt/b", 12)], &plain).as_deref(), Some("python:3.12"));
+        let configured = Config { interpreters: vec![PathBuf::from("/proc/self")], search: true };
+        let real = Path::new("/proc/self").canonicalize().unwrap();
+        let real = real.to_str().unwrap();
+        assert_eq!(default(&[(real, 9), ("/opt/b", 12)], &configured).as_deref(), Some("python:3.9"));
+        assert_eq!(default(&[], &plain), None);
     }
 
     #[test]

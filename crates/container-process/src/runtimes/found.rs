@@ -1,6 +1,6 @@
 //! What becomes of the kinds that were found: which are offered, and which one serves a container.
 
-use super::{ACTION_DIR, Found, RuntimeSpec, Start, native, skeleton};
+use super::{ACTION_DIR, Found, RuntimeSpec, Start, native};
 use container::line::{Dialect, Init};
 use container::{CreateError, InitRequest, Probe, Verdict};
 use std::collections::BTreeMap;
@@ -100,12 +100,6 @@ impl RuntimeSpec {
             folder: lies_in_folder.then_some(ACTION_DIR),
             environment: &request.environment,
         }
-    }
-
-    /// Whether its process is the sandbox's first process itself, running [`skeleton::main`].
-    #[must_use]
-    pub fn is_skeleton(&self) -> bool {
-        self.argv.first().is_some_and(|program| program == skeleton::PROGRAM)
     }
 }
 

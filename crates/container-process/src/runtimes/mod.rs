@@ -30,7 +30,7 @@ pub struct RuntimeSpec {
     /// The interpreter's whole version; none for executables.
     pub version: Vec<u32>,
     /// The program as the sandbox sees it (an absolute path), and its arguments; or [`skeleton::PROGRAM`] alone, which
-    /// is no file: the sandbox's first process calls [`skeleton::main`] instead of executing it.
+    /// is no file: the sandbox's first process calls [`skeleton::serve`] instead of executing it.
     pub argv: Vec<String>,
     /// The whole environment of the process at its start; nothing is inherited.
     pub environment: Vec<(String, String)>,

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use types::json;
@@ -214,28 +214,4 @@ impl LastLine<'_> {
         self.held.drain(..done);
         Ok(())
     }
-}
-
-/// [`serve`] on the descriptors that a program of this kind is started with.
-///
-/// # Errors
-/// When a pipe fails, or a descriptor is missing.
-pub fn main(environment: Vec<(String, String)>) -> io::Result<()> {
-    let ends = Ends {
-        commands: inherited(3)?,
-        results: inherited(4)?,
-        stdout: io::stdout().as_fd().try_clone_to_owned()?,
-        stderr: io::stderr().as_fd().try_clone_to_owned()?,
-    };
-    serve(ends, environment, Path::new(super::ACTION_DIR))
-}
-
-#[expect(unsafe_code, reason = "the descriptors were put in place by whoever started this process")]
-fn inherited(number: i32) -> io::Result<OwnedFd> {
-    use std::os::fd::BorrowedFd;
-    // SAFETY: the number is borrowed for two calls, which fail where there is no such descriptor.
-    let fd = unsafe { BorrowedFd::borrow_raw(number) };
-    // The executables must not have it too.
-    rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC)?;
-    Ok(rustix::io::fcntl_dupfd_cloexec(fd, 5)?)
 }

@@ -1,6 +1,8 @@
 //! Code in every form that clients send it in, in real sandboxes: executables, archives, images that stand for them, and
 //! every interpreter of this machine.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may as well panic")]
+
 use base64::Engine as _;
 use container::line::SessionLimits;
 use container::{Answer, Container, ContainerFactory, ContainerSpec, InitRequest, RunRequest};

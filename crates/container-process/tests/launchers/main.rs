@@ -1,6 +1,8 @@
 //! The launchers with every interpreter of this machine, over plain pipes and without a sandbox: so that what fails
 //! here is the launcher's or the session's fault.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may as well panic")]
+
 mod native;
 mod nodejs;
 mod python;

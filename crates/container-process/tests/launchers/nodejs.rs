@@ -326,7 +326,7 @@ async fn what_runs_in_the_background_goes_on_between_runs() {
         assert!(tokio::time::Instant::now() < deadline, "the timer starves");
     }
     let value = of_length(300_000);
-    assert_eq!(bare.result(&value).await.is_empty(), false, "large commands come through the event loop too");
+    assert!(bare.result(&value).await.contains("ticks"), "large commands come through the event loop too");
 }
 
 #[tokio::test]
