@@ -289,3 +289,16 @@ fn upstream_rules_run_every_100_ms_on_a_fresh_view_of_the_namespace() {
     let out = bed.pass(100);
     assert_eq!(out, ["create 1 of 1", "create 2 of 1", "create 3 of 1", "create 4 of 1"]);
 }
+
+#[test]
+fn a_failure_of_an_older_revision_does_not_hold_the_newer_one_back() {
+    let mut bed = Bed::new();
+    bed.submit(1);
+    bed.grants = false;
+    let mut newer = note(2);
+    newer.action.revision = 2;
+    bed.on(Event::Submit { message: newer });
+    let failure = CreationFailure::Developer("no such kind".to_owned());
+    assert_eq!(bed.creation_failed(0, StartFailure::Reported(failure)), ["release 1"]);
+    assert_eq!(bed.on(Event::Tokens(answer(1))), ["create 1 of 2"]);
+}
