@@ -144,20 +144,15 @@ async fn open_backends(
     data_dir: &Path,
     clock: &Arc<dyn Clock>,
 ) -> Result<(Stores, Factory), StartError> {
-    let opening = {
+    let stores = async {
         let (config, data_dir, clock) = (config.clone(), data_dir.to_owned(), clock.clone());
-        tokio::task::spawn_blocking(move || open_stores(&config, &data_dir, clock))
+        let opening = tokio::task::spawn_blocking(move || open_stores(&config, &data_dir, clock));
+        opening.await.map_err(|panic| StartError::Store(Box::new(panic))).flatten()
     };
-    let factory = Factory::open(config, data_dir, clock.clone()).await.map_err(|failure| failure.error);
-    let stores = opening.await.map_err(|panic| StartError::Store(Box::new(panic))).flatten();
-    match (stores, factory) {
-        (Ok(stores), Ok(factory)) => Ok((stores, factory)),
-        (Err(error), Ok(factory)) => {
-            factory.close().await;
-            Err(error)
-        }
-        (_, Err(error)) => Err(error),
-    }
+    let factory =
+        async { Factory::open(config, data_dir, clock.clone()).await.map_err(|failure| failure.error) };
+    // The first fault ends the start; the spawner removes what was made when this process has gone.
+    tokio::try_join!(stores, factory)
 }
 
 /// Makes the roles and lets them know each other.
