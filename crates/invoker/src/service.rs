@@ -8,9 +8,10 @@ use container::ContainerFactory;
 use engine::pool::{self, Pool};
 use engine::proxy::{self, Assignment, Keep, Spec};
 use machine::Instant;
+use parking_lot::Mutex;
 use rpc::{CreateOrder, Directory, InvokerCapacity, InvokerLink, NackReason, Order, Report, ReportKind};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use store::{ActivationStore, ArtifactStore};
 use tokio::sync::{mpsc, watch};
@@ -55,8 +56,8 @@ pub struct Invoker {
     pub(crate) alarm: Arc<Alarm<Wake>>,
     pub(crate) pool: Driven<Pool>,
     containers: papaya::HashMap<ContainerId, mpsc::Sender<Mail>>,
-    /// What the schedulers were told last about free memory.
-    announced: AtomicU64,
+    /// What each scheduler was told last: whether orders are taken, the free memory, the orders seen.
+    announced: Mutex<BTreeMap<SchedulerId, (bool, u64, u64)>>,
     /// Names of containers begin with it, so that no two starts of an invoker use the same one.
     pub(crate) generation: u64,
     drained: watch::Sender<bool>,
@@ -82,7 +83,7 @@ impl Invoker {
             deps,
             alarm: alarm.clone(),
             containers: papaya::HashMap::new(),
-            announced: AtomicU64::new(u64::MAX),
+            announced: Mutex::new(BTreeMap::new()),
             generation,
             drained: watch::Sender::new(false),
             this: this.clone(),
@@ -125,15 +126,17 @@ impl Invoker {
 
     /// Tells the schedulers how much memory is free, where that has changed.
     fn announce(&self) {
-        let (free, up) = self.pool.look(|pool| (pool.free(), !pool.is_draining()));
-        let marked = free << 1 | u64::from(up);
-        if self.announced.swap(marked, Ordering::AcqRel) == marked {
-            return;
-        }
         let (invoker, memory) = (self.deps.id, self.config.pool.memory);
         for id in &self.deps.schedulers {
+            let mut announced = self.announced.lock();
+            let (up, free, orders) =
+                self.pool.look(|pool| (!pool.is_draining(), pool.free(), pool.orders_of(*id)));
+            if announced.insert(*id, (up, free, orders)) == Some((up, free, orders)) {
+                continue;
+            }
+            drop(announced);
             if let Some(scheduler) = self.deps.directory.scheduler(*id) {
-                scheduler.announce(InvokerCapacity { invoker, up, memory, free, tags: Vec::new() });
+                scheduler.announce(InvokerCapacity { invoker, up, memory, free, orders, tags: Vec::new() });
             }
         }
     }

@@ -25,7 +25,9 @@ impl Shell<Orders> for Scheduler {
                 self.tell(&queue, event);
             }
             creation::Command::Failed { queue, creation, failure } => {
-                tracing::warn!(%queue, %creation, %failure, "no container");
+                if failure != creation::StartFailure::Withdrawn {
+                    tracing::warn!(%queue, %creation, %failure, "no container");
+                }
                 self.tell(&queue, queue::Event::CreationFailed { creation, failure });
             }
             creation::Command::Remove { container } => {

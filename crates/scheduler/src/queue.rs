@@ -71,6 +71,9 @@ impl Shell<queue::Queue<Queued>> for Slot {
                 let order = creation::Event::Order { queue: key.clone(), request, resources: Vec::new() };
                 scheduler.orders.handle(now, order, &*scheduler);
             }
+            Command::Withdraw { creation } => {
+                scheduler.orders.handle(now, creation::Event::Withdraw { creation }, &*scheduler);
+            }
             Command::Remove { container } => {
                 scheduler.order(container.invoker, Order::Remove { container: container.container });
             }

@@ -262,9 +262,9 @@ impl SchedulerLink for Scheduler {
     }
 
     fn announce(&self, capacity: InvokerCapacity) {
-        let InvokerCapacity { invoker: id, up, memory, free, tags } = capacity.clone();
+        let InvokerCapacity { invoker: id, up, memory, free, orders, tags } = capacity.clone();
         self.invokers.lock().insert(id, capacity);
-        let state = placement::InvokerState { id, up, memory, free, tags, dedicated: Vec::new() };
+        let state = placement::InvokerState { id, up, memory, free, orders, tags, dedicated: Vec::new() };
         self.orders.handle(self.clock.now(), creation::Event::Invoker(state), self);
     }
 }

@@ -16,6 +16,11 @@ pub enum Event<A> {
         /// Tags that the invoker must have.
         resources: Vec<String>,
     },
+    /// The queue does not need this order any more. If no invoker has it, it fails as withdrawn; else it takes its course.
+    Withdraw {
+        /// Which order.
+        creation: CreationId,
+    },
     /// The queue has retired or was disowned: its open orders are dropped, and what comes of them is removed.
     Cancel {
         /// Which queue.

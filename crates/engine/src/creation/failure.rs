@@ -8,6 +8,8 @@ pub enum StartFailure {
     NoInvokers,
     /// No invoker carried it out before its deadline.
     Timeout,
+    /// The queue took it back before any invoker had it.
+    Withdrawn,
     /// What the last invoker said that was tried.
     Reported(CreationFailure),
 }
@@ -17,7 +19,7 @@ impl StartFailure {
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         match self {
-            StartFailure::NoInvokers | StartFailure::Timeout => true,
+            StartFailure::NoInvokers | StartFailure::Timeout | StartFailure::Withdrawn => true,
             StartFailure::Reported(failure) => failure.is_retryable(),
         }
     }
@@ -32,6 +34,7 @@ impl StartFailure {
             }
             StartFailure::NoInvokers
             | StartFailure::Timeout
+            | StartFailure::Withdrawn
             | StartFailure::Reported(
                 CreationFailure::NoResources | CreationFailure::ShuttingDown | CreationFailure::Platform(_),
             ) => "Failed to provision resources to run the action.".to_owned(),
@@ -45,6 +48,7 @@ impl fmt::Display for StartFailure {
         match self {
             StartFailure::NoInvokers => f.write_str("no invoker may run it"),
             StartFailure::Timeout => f.write_str("no invoker provided it in time"),
+            StartFailure::Withdrawn => f.write_str("it is not needed any more"),
             StartFailure::Reported(CreationFailure::NoResources) => f.write_str("the invoker has no room"),
             StartFailure::Reported(CreationFailure::ShuttingDown) => f.write_str("the invoker is going down"),
             StartFailure::Reported(CreationFailure::ActionMissing) => f.write_str("the action is no more"),

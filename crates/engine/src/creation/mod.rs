@@ -87,8 +87,8 @@ struct Order<A> {
 enum Place {
     /// Not placed: it waits for room or for its next try.
     Waiting,
-    /// Sent to an invoker, whose memory is deducted unless a paused container is expected to be taken.
-    Sent { invoker: InvokerId, warm: Option<ContainerRef> },
+    /// Sent to an invoker.
+    Sent { invoker: InvokerId },
 }
 
 impl<A: Clone + fmt::Debug> Creation<A> {
@@ -169,12 +169,12 @@ impl<A: Clone + fmt::Debug> Creation<A> {
         let paused =
             self.paused.get(&key).and_then(|all| all.iter().find(|paused| paused.invoker == invoker));
         let warm = paused.copied();
-        match warm {
-            Some(container) => self.forget_paused(container),
-            None => self.view.reserve(invoker, memory),
+        if let Some(container) = warm {
+            self.forget_paused(container);
         }
+        self.view.send(invoker, if warm.is_some() { 0 } else { memory });
         let Some(order) = self.orders.get_mut(&creation) else { return };
-        order.place = Place::Sent { invoker, warm };
+        order.place = Place::Sent { invoker };
         self.timers.set(creation, order.deadline);
         out.push(Command::Send {
             invoker,
@@ -197,7 +197,7 @@ impl<A: Clone + fmt::Debug> Creation<A> {
         let wait = self.config.first_wait.saturating_mul(1 << order.tries.min(16));
         let end = match failure {
             StartFailure::NoInvokers => order.deadline.min(order.since + self.config.no_invokers_after),
-            StartFailure::Timeout | StartFailure::Reported(_) => order.deadline,
+            StartFailure::Timeout | StartFailure::Withdrawn | StartFailure::Reported(_) => order.deadline,
         };
         if !failure.is_retryable() || now >= end {
             self.fail(creation, failure, out);
@@ -210,28 +210,28 @@ impl<A: Clone + fmt::Debug> Creation<A> {
     }
 
     fn fail(&mut self, creation: CreationId, failure: StartFailure, out: &mut Vec<Command<A>>) {
-        if let Some(order) = self.close(creation, false) {
+        if let Some(order) = self.close(creation) {
             out.push(Command::Failed { queue: order.queue, creation, failure });
         }
     }
 
-    /// Removes an order, and what it has reserved.
-    fn close(&mut self, creation: CreationId, carried_out: bool) -> Option<Order<A>> {
+    /// Removes an order.
+    fn close(&mut self, creation: CreationId) -> Option<Order<A>> {
         self.timers.clear(&creation);
-        self.unplace(creation, carried_out);
+        self.unplace(creation);
         self.orders.remove(&creation)
     }
 
-    fn unplace(&mut self, creation: CreationId, carried_out: bool) {
+    fn unplace(&mut self, creation: CreationId) {
         let Some(order) = self.orders.get_mut(&creation) else { return };
-        if let Place::Sent { invoker, warm: None } = std::mem::replace(&mut order.place, Place::Waiting) {
-            self.view.settle(invoker, order.request.facts.memory, carried_out);
+        if let Place::Sent { invoker } = std::mem::replace(&mut order.place, Place::Waiting) {
+            self.view.settle(invoker);
         }
     }
 
     fn is_at(&self, creation: CreationId, at: InvokerId) -> bool {
         let place = self.orders.get(&creation).map(|order| order.place);
-        matches!(place, Some(Place::Sent { invoker, .. }) if invoker == at)
+        matches!(place, Some(Place::Sent { invoker }) if invoker == at)
     }
 
     fn failed(
@@ -246,7 +246,7 @@ impl<A: Clone + fmt::Debug> Creation<A> {
         if !self.is_at(creation, invoker) {
             return;
         }
-        self.unplace(creation, false);
+        self.unplace(creation);
         if failure.is_retryable() {
             self.avoided.insert(invoker, now + self.config.avoid_for);
         }
@@ -302,7 +302,7 @@ impl<A: Clone + fmt::Debug> Creation<A> {
         let there: Vec<CreationId> =
             self.orders.keys().filter(|creation| self.is_at(**creation, lost)).copied().collect();
         for creation in there {
-            self.unplace(creation, false);
+            self.unplace(creation);
             self.attempt(now, creation, out);
         }
     }
@@ -315,7 +315,7 @@ impl<A: Clone + fmt::Debug> Creation<A> {
             .map(|(creation, _)| *creation)
             .collect();
         for creation in of_queue {
-            self.close(creation, false);
+            self.close(creation);
         }
     }
 }
@@ -328,11 +328,16 @@ impl<A: Clone + fmt::Debug> Machine for Creation<A> {
         self.tick(now, out);
         match event {
             Event::Order { queue, request, resources } => self.order(now, queue, request, resources, out),
+            Event::Withdraw { creation } => {
+                if self.orders.get(&creation).is_some_and(|order| order.place == Place::Waiting) {
+                    self.fail(creation, StartFailure::Withdrawn, out);
+                }
+            }
             Event::Cancel { queue } => self.cancel(&queue),
             Event::Created { creation, queue, container, revision, slots, took } => {
                 self.forget_paused(container);
                 if self.is_at(creation, container.invoker) {
-                    self.close(creation, true);
+                    self.close(creation);
                     out.push(Command::Created { queue, creation, container, revision, slots, took });
                 } else {
                     out.push(Command::Remove { container });

@@ -6,6 +6,8 @@ use types::{ContainerId, EntityName, FullyQualifiedName};
 struct Bed {
     creation: Creation<&'static str>,
     now: Instant,
+    /// How many orders each invoker was sent.
+    sent: BTreeMap<u32, u64>,
 }
 
 fn queue(action: &str) -> Arc<QueueKey> {
@@ -15,7 +17,15 @@ fn queue(action: &str) -> Arc<QueueKey> {
 }
 
 fn invoker(id: u32, free: u64) -> InvokerState {
-    InvokerState { id: InvokerId(id), up: true, memory: 1_024, free, tags: Vec::new(), dedicated: Vec::new() }
+    InvokerState {
+        id: InvokerId(id),
+        up: true,
+        memory: 1_024,
+        free,
+        orders: 0,
+        tags: Vec::new(),
+        dedicated: Vec::new(),
+    }
 }
 
 fn at(invoker: u32, container: u64) -> ContainerRef {
@@ -24,8 +34,11 @@ fn at(invoker: u32, container: u64) -> ContainerRef {
 
 impl Bed {
     fn new(invokers: impl IntoIterator<Item = InvokerState>) -> Bed {
-        let mut bed =
-            Bed { creation: Creation::new(CreationConfig::default()), now: Instant::from_millis(1_000) };
+        let mut bed = Bed {
+            creation: Creation::new(CreationConfig::default()),
+            now: Instant::from_millis(1_000),
+            sent: BTreeMap::new(),
+        };
         for state in invokers {
             bed.on(Event::Invoker(state));
         }
@@ -54,6 +67,12 @@ impl Bed {
         })
     }
 
+    /// The invoker says how it stands, with everything that was sent to it.
+    fn stands(&mut self, id: u32, free: u64) -> Vec<String> {
+        let orders = self.sent.get(&id).copied().unwrap_or_default();
+        self.on(Event::Invoker(InvokerState { orders, ..invoker(id, free) }))
+    }
+
     fn failed(&mut self, number: u64, invoker: u32, failure: CreationFailure) -> Vec<String> {
         self.on(Event::Failed { creation: CreationId(number), invoker: InvokerId(invoker), failure })
     }
@@ -61,7 +80,7 @@ impl Bed {
     fn on(&mut self, event: Event<&'static str>) -> Vec<String> {
         let mut out = Vec::new();
         self.creation.handle(self.now, event, &mut out);
-        out.iter().map(text).collect()
+        self.texts(&out)
     }
 
     fn pass(&mut self, millis: u64) -> Vec<String> {
@@ -72,6 +91,15 @@ impl Bed {
             self.creation.tick(self.now, &mut out);
         }
         self.now = end;
+        self.texts(&out)
+    }
+
+    fn texts(&mut self, out: &[Command<&'static str>]) -> Vec<String> {
+        for command in out {
+            if let Command::Send { invoker, .. } = command {
+                *self.sent.entry(invoker.0).or_default() += 1;
+            }
+        }
         out.iter().map(text).collect()
     }
 }
@@ -112,6 +140,7 @@ fn retries_wait_longer_and_longer_and_end_at_the_deadline() {
     bed.order(1);
     let mut waits = Vec::new();
     let failed = loop {
+        bed.stands(0, 1_024);
         bed.failed(1, 0, CreationFailure::Platform("disk full".to_owned()));
         let before = bed.now;
         let mut out = Vec::new();
@@ -176,7 +205,7 @@ fn full_invokers_are_waited_for() {
     assert!(bed.order(2).is_empty());
     bed.created(1, at(0, 1));
     assert!(bed.pass(10_000).is_empty());
-    assert_eq!(bed.on(Event::Invoker(invoker(0, 256))), ["send 2 to 0"]);
+    assert_eq!(bed.stands(0, 256), ["send 2 to 0"]);
 }
 
 #[test]
@@ -229,8 +258,18 @@ fn orders_of_a_queue_that_has_left_come_to_nothing() {
     bed.order(1);
     bed.on(Event::Cancel { queue: queue("a") });
     assert_eq!(bed.creation.open(), 0);
-    assert_eq!(bed.order_of(2, "b", 1, false), ["send 2 to 0"], "its memory is free again");
     assert_eq!(bed.created(1, at(0, 3)), ["remove invoker0/container3"]);
+}
+
+#[test]
+fn a_withdrawn_order_fails_unless_an_invoker_has_it() {
+    let mut bed = Bed::new([invoker(0, 256)]);
+    bed.order(1);
+    bed.order(2);
+    assert!(bed.on(Event::Withdraw { creation: CreationId(1) }).is_empty());
+    let withdrawn = bed.on(Event::Withdraw { creation: CreationId(2) });
+    assert_eq!(withdrawn, ["2 failed: it is not needed any more"]);
+    assert_eq!(bed.created(1, at(0, 1)), ["1 is invoker0/container1"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! This module must not wait, retry or remember why something failed (`creation`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use types::{EntityName, InvokerId};
 
 /// What is known about one invoker.
@@ -16,6 +16,8 @@ pub struct InvokerState {
     pub memory: u64,
     /// What of that no busy or starting container holds, in MB; paused containers can be evicted and count as free.
     pub free: u64,
+    /// How many orders of this scheduler it had received when it said so: those have their memory deducted already.
+    pub orders: u64,
     /// What it can do that others cannot.
     pub tags: Vec<String>,
     /// The namespaces that it works for; empty: all.
@@ -78,13 +80,16 @@ pub struct View {
 #[derive(Clone, Debug)]
 struct Known {
     state: InvokerState,
-    reserved: u64,
+    /// How many orders were sent to it since it is known.
+    sent: u64,
+    /// The orders that it had not received when it last said how it stands: their numbers and their memory.
+    unseen: VecDeque<(u64, u64)>,
     starting: u32,
 }
 
 impl Known {
     fn free(&self) -> u64 {
-        self.state.free.saturating_sub(self.reserved)
+        self.state.free.saturating_sub(self.unseen.iter().map(|(_, memory)| memory).sum())
     }
 
     fn has(&self, resources: &[String]) -> bool {
@@ -103,12 +108,16 @@ impl View {
         View { invokers: BTreeMap::new() }
     }
 
-    /// Takes what an invoker says. What was placed on it and not carried out stays deducted.
+    /// Takes what an invoker says. What was sent to it and had not arrived by then stays deducted.
     pub fn update(&mut self, state: InvokerState) {
         match self.invokers.get_mut(&state.id) {
-            Some(known) => known.state = state,
+            Some(known) => {
+                known.unseen.retain(|(order, _)| *order > state.orders);
+                known.state = state;
+            }
             None => {
-                self.invokers.insert(state.id, Known { state, reserved: 0, starting: 0 });
+                let sent = state.orders;
+                self.invokers.insert(state.id, Known { state, sent, unseen: VecDeque::new(), starting: 0 });
             }
         }
     }
@@ -118,23 +127,20 @@ impl View {
         self.invokers.remove(&invoker);
     }
 
-    /// Deducts what was placed, until [`View::settle`].
-    pub fn reserve(&mut self, invoker: InvokerId, memory: u64) {
+    /// An order is sent. Its memory is deducted until the invoker says how it stands with the order; zero where a paused
+    /// container is expected to be taken, which holds its memory already. It counts as a start until [`View::settle`].
+    pub fn send(&mut self, invoker: InvokerId, memory: u64) {
         if let Some(known) = self.invokers.get_mut(&invoker) {
-            known.reserved += memory;
+            known.sent += 1;
+            known.unseen.push_back((known.sent, memory));
             known.starting += 1;
         }
     }
 
-    /// An order was carried out, or came to nothing. If it was carried out its memory is deducted from what the
-    /// invoker said last, until it says something new.
-    pub fn settle(&mut self, invoker: InvokerId, memory: u64, carried_out: bool) {
+    /// An order was carried out, or came to nothing.
+    pub fn settle(&mut self, invoker: InvokerId) {
         if let Some(known) = self.invokers.get_mut(&invoker) {
-            known.reserved = known.reserved.saturating_sub(memory);
             known.starting = known.starting.saturating_sub(1);
-            if carried_out {
-                known.state.free = known.state.free.saturating_sub(memory);
-            }
         }
     }
 

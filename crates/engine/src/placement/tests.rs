@@ -3,7 +3,15 @@ use proptest::prelude::*;
 use std::sync::LazyLock;
 
 fn invoker(id: u32, free: u64) -> InvokerState {
-    InvokerState { id: InvokerId(id), up: true, memory: 1_024, free, tags: Vec::new(), dedicated: Vec::new() }
+    InvokerState {
+        id: InvokerId(id),
+        up: true,
+        memory: 1_024,
+        free,
+        orders: 0,
+        tags: Vec::new(),
+        dedicated: Vec::new(),
+    }
 }
 
 fn view(invokers: impl IntoIterator<Item = InvokerState>) -> View {
@@ -88,7 +96,7 @@ fn an_invoker_that_has_just_failed_is_the_last_resort() {
 fn an_invoker_that_starts_many_already_is_left_alone() {
     let mut view = view([invoker(0, 1_024), invoker(1, 600)]);
     for _ in 0..4 {
-        view.reserve(InvokerId(0), 0);
+        view.send(InvokerId(0), 0);
     }
     assert_eq!(place_with(&view, |_| {}), Ok(1));
 }
@@ -132,23 +140,26 @@ fn e3_06_a_batch_is_deducted_as_a_whole() {
     let mut taken = BTreeMap::<u32, u32>::new();
     for _ in 0..8 {
         let id = place_with(&view, |_| {}).unwrap();
-        view.reserve(InvokerId(id), 256);
+        view.send(InvokerId(id), 256);
         *taken.entry(id).or_default() += 1;
     }
     assert!(taken.values().all(|count| *count == 2), "{taken:?}");
     assert_eq!(place_with(&view, |_| {}), Err(NoPlace::NoRoom));
-    view.settle(InvokerId(2), 256, false);
+    view.update(InvokerState { orders: 2, ..invoker(2, 256) });
     assert_eq!(place_with(&view, |_| {}), Ok(2));
 }
 
 #[test]
-fn what_was_carried_out_stays_deducted_until_the_invoker_says_something_new() {
-    let mut view = view([invoker(0, 256)]);
-    view.reserve(InvokerId(0), 256);
-    view.settle(InvokerId(0), 256, true);
+fn an_order_is_deducted_once_whether_the_invoker_has_seen_it_or_not() {
+    let mut view = view([invoker(0, 768)]);
+    view.send(InvokerId(0), 256);
+    view.send(InvokerId(0), 256);
+    view.update(InvokerState { orders: 1, ..invoker(0, 512) });
+    assert_eq!(place_with(&view, |_| {}), Ok(0), "the second order left room for a third");
+    view.send(InvokerId(0), 256);
     assert_eq!(place_with(&view, |_| {}), Err(NoPlace::NoRoom));
-    view.update(invoker(0, 256));
-    assert_eq!(place_with(&view, |_| {}), Ok(0));
+    view.settle(InvokerId(0));
+    assert_eq!(place_with(&view, |_| {}), Err(NoPlace::NoRoom), "its end is for the invoker to say");
 }
 
 #[test]
@@ -172,7 +183,7 @@ proptest! {
         sizes in prop::collection::vec((1_u64..400, any::<bool>(), any::<u64>()), 1..60),
     ) {
         let mut view = view(free.iter().enumerate().map(|(id, free)| invoker(id as u32, *free)));
-        let mut left = free.clone();
+        let mut left = free;
         for (memory, blackbox, affinity) in sizes {
             let found = place_with(&view, |request| {
                 request.memory = memory;
@@ -180,7 +191,7 @@ proptest! {
                 request.affinity = affinity;
             });
             if let Ok(id) = found {
-                view.reserve(InvokerId(id), memory);
+                view.send(InvokerId(id), memory);
                 prop_assert!(left[id as usize] >= memory);
                 left[id as usize] -= memory;
             }

@@ -33,6 +33,8 @@ pub struct Pool {
     /// Orders whose memory is being freed. They fit into what is free and what is going.
     waiting: VecDeque<Assignment>,
     cells: Cells,
+    /// How many orders each scheduler has given.
+    orders: BTreeMap<SchedulerId, u64>,
     phase: Phase,
 }
 
@@ -56,6 +58,7 @@ impl Pool {
             used: 0,
             waiting: VecDeque::new(),
             cells,
+            orders: BTreeMap::new(),
             phase: Phase::Serving,
         }
     }
@@ -83,6 +86,12 @@ impl Pool {
     pub fn free(&self) -> u64 {
         let evictable = |entry: &&Entry| entry.eviction_rank().is_some();
         self.in_sight() + self.entries.values().filter(evictable).map(|entry| entry.spec.memory).sum::<u64>()
+    }
+
+    /// How many orders of that scheduler it has received; what it says about its memory is with those deducted.
+    #[must_use]
+    pub fn orders_of(&self, scheduler: SchedulerId) -> u64 {
+        self.orders.get(&scheduler).copied().unwrap_or_default()
     }
 
     /// Whether it takes no more orders.
@@ -349,6 +358,7 @@ impl Pool {
     }
 
     fn scheduler_lost(&mut self, scheduler: SchedulerId, out: &mut Vec<Command>) {
+        self.orders.remove(&scheduler);
         self.waiting.retain(|order| order.scheduler != scheduler);
         self.start_waiting(out);
         for (container, entry) in &self.entries {
@@ -427,7 +437,10 @@ impl Machine for Pool {
 
     fn handle(&mut self, now: Instant, event: Event, out: &mut Vec<Command>) {
         match event {
-            Event::Create(order) => self.create(now, order, out),
+            Event::Create(order) => {
+                *self.orders.entry(order.scheduler).or_default() += 1;
+                self.create(now, order, out);
+            }
             Event::RemoveOutdated { queue, up_to } => self.remove_outdated(&queue, up_to, out),
             Event::SchedulerLost(scheduler) => self.scheduler_lost(scheduler, out),
             Event::Note { container, note } => self.note(now, container, note, out),

@@ -30,6 +30,11 @@ pub enum Command<M: Message> {
     },
     /// Order a container. The token for it is held already.
     Create(CreateRequest<M::Action>),
+    /// This order is not needed any more. Where no invoker has it yet it fails as withdrawn.
+    Withdraw {
+        /// Which.
+        creation: CreationId,
+    },
     /// Drop this container once it is idle; its `Gone` follows, also where there is no such container. It is repeated
     /// until then.
     Remove {

@@ -16,6 +16,8 @@ pub(super) struct Supply {
     number: u32,
     next_order: u32,
     orders: BTreeMap<CreationId, Revision>,
+    /// Those of them that were asked back.
+    withdrawn: BTreeSet<CreationId>,
     /// Orders for the live revision.
     orders_live: u32,
     /// Tokens that were asked for and not granted yet.
@@ -46,6 +48,7 @@ impl Supply {
             number,
             next_order: 0,
             orders: BTreeMap::new(),
+            withdrawn: BTreeSet::new(),
             orders_live: 0,
             asked: 0,
             debt: 0,
@@ -154,6 +157,7 @@ impl<M: Message> Queue<M> {
     pub(super) fn plan(&mut self, now: Instant, out: &mut Vec<Command<M>>) {
         let is_over = matches!(self.phase, Phase::Disowned | Phase::Retired)
             || self.live.as_ref().is_none_or(|live| live.deleted);
+        self.withdraw_surplus(out);
         if self.backlog.is_empty() || is_over {
             self.want_nothing(out);
             return;
@@ -177,6 +181,29 @@ impl<M: Message> Queue<M> {
                 self.request(out);
             }
         }
+    }
+
+    /// Asks for orders back that nothing waits for any more, the youngest first, so that a burst that is over does not go
+    /// on to make containers where there was no room for them before.
+    fn withdraw_surplus(&mut self, out: &mut Vec<Command<M>>) {
+        let open = self.supply.orders.len() - self.supply.withdrawn.len();
+        if open == 0 {
+            return;
+        }
+        let surplus = open.saturating_sub(self.useful_orders() as usize);
+        let is_open = |creation: &CreationId| !self.supply.withdrawn.contains(creation);
+        let youngest: Vec<CreationId> =
+            self.supply.orders.keys().rev().copied().filter(is_open).take(surplus).collect();
+        for creation in youngest {
+            self.supply.withdrawn.insert(creation);
+            out.push(Command::Withdraw { creation });
+        }
+    }
+
+    /// How many containers could take something that waits.
+    fn useful_orders(&self) -> u32 {
+        let concurrency = self.live.as_ref().map_or(1, |live| live.facts.concurrency);
+        count(self.backlog.len()).div_ceil(concurrency)
     }
 
     fn want_nothing(&mut self, out: &mut Vec<Command<M>>) {
@@ -328,7 +355,7 @@ impl<M: Message> Queue<M> {
         let live = self.live.as_ref().filter(|live| !live.deleted && !is_over && self.breaker.is_open(now));
         let mut ordered = 0;
         if let Some(live) = live {
-            let useful = count(self.backlog.len()).div_ceil(live.facts.concurrency);
+            let useful = self.useful_orders();
             while ordered < tokens && self.supply.orders_live < useful {
                 let creation = self.supply.next_creation();
                 self.supply.orders.insert(creation, live.revision);
@@ -401,7 +428,7 @@ impl<M: Message> Queue<M> {
         }
         self.release(1, out);
         // What became of an older revision says nothing about the live one.
-        if is_live {
+        if is_live && failure != StartFailure::Withdrawn {
             self.breaker.failed(now, failure, &self.config.breaker);
         }
         self.settle(now, out);
@@ -416,6 +443,7 @@ impl<M: Message> Queue<M> {
         if self.is_live_order(creation) {
             self.supply.orders_live -= 1;
         }
+        self.supply.withdrawn.remove(&creation);
         self.supply.orders.remove(&creation).is_some()
     }
 

@@ -98,13 +98,19 @@ impl World {
     }
 
     fn carry_out(&mut self, commands: Vec<Command<Note>>) {
-        let mut requests = Vec::new();
+        let (mut requests, mut withdrawn) = (Vec::new(), Vec::new());
         for command in commands {
             match command {
                 Command::Dispatch { container, attempt, message } => {
                     self.dispatched(container, attempt, &message)
                 }
                 Command::Create(request) => self.orders.push_back((request.creation, request.revision)),
+                // Half of those that were asked back have an invoker already and come all the same.
+                Command::Withdraw { creation } => {
+                    if creation.0 % 2 == 0 {
+                        withdrawn.push(creation);
+                    }
+                }
                 Command::Drop { message, .. }
                 | Command::HandOver { message }
                 | Command::Refuse { message, .. } => {
@@ -129,6 +135,13 @@ impl World {
                 Command::Recall { .. } => {}
                 Command::Retire => self.retired = true,
             }
+        }
+        for creation in withdrawn {
+            let before = self.orders.len();
+            self.orders.retain(|(other, _)| *other != creation);
+            assert!(self.orders.len() < before, "{creation} was asked back twice, or never given");
+            let failure = crate::creation::StartFailure::Withdrawn;
+            self.on(Event::CreationFailed { creation, failure });
         }
         if let Some(want) = requests.last() {
             let granted = (*want).min(self.limit - self.tokens);
