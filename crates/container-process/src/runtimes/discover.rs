@@ -49,8 +49,6 @@ struct Language {
     name: &'static str,
     /// Whether a file of that name may be an interpreter of it.
     is_named: fn(&str) -> bool,
-    /// What is to be run to learn the version, which is its output, after a `v` perhaps.
-    ask: &'static [&'static str],
     /// How many parts of the version name the kind.
     precision: usize,
     /// The least version that the launcher runs on.
@@ -70,7 +68,6 @@ static LANGUAGES: [Language; 2] = [
         family: "nodejs",
         name: "Node.js",
         is_named: |name| matches!(name, "node" | "nodejs"),
-        ask: &["--version"],
         precision: 1,
         least: [16, 0],
         arguments: &[],
@@ -95,7 +92,6 @@ static LANGUAGES: [Language; 2] = [
                         .is_some_and(|minor| minor.bytes().all(|b| b.is_ascii_digit()))
             })
         },
-        ask: &["-S", "-I", "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"],
         precision: 2,
         least: [3, 7],
         // Neither the environment nor `site` has a say: they can cost more than all the rest of the start.
@@ -127,7 +123,7 @@ struct Interpreter {
 pub fn discover(config: &Config) -> Found {
     let mut found = Found::default();
     // All are asked before the first answer is waited for, so that the slowest alone counts.
-    let asked = LANGUAGES.each_ref().map(|language| (language, ask(language, candidates(language, config))));
+    let asked = LANGUAGES.each_ref().map(|language| (language, ask(candidates(language, config))));
     for (language, asked) in asked {
         let mut known = answers(language, asked);
         known.retain(|interpreter| interpreter.version.as_slice() >= &language.least[..]);
@@ -230,10 +226,11 @@ fn names_in(directory: &Path, wanted: fn(&str) -> bool) -> Vec<String> {
 }
 
 /// Starts all of them.
-fn ask(language: &Language, candidates: Vec<PathBuf>) -> Vec<(PathBuf, Child)> {
+fn ask(candidates: Vec<PathBuf>) -> Vec<(PathBuf, Child)> {
+    // Asked so, an interpreter answers before it has even started itself.
     let start = |path: PathBuf| {
         let mut command = Command::new(&path);
-        command.args(language.ask).env_clear().current_dir("/");
+        command.arg("--version").env_clear().current_dir("/");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         Some((path, command.spawn().ok()?))
     };
@@ -265,8 +262,15 @@ fn answer_of(mut child: Child) -> Option<Vec<u32>> {
     };
     let mut text = String::new();
     child.stdout.take()?.take(256).read_to_string(&mut text).ok()?;
-    let version = text.trim().trim_start_matches('v').split('.').map(|part| part.parse().ok());
-    status.success().then(|| version.collect::<Option<Vec<u32>>>()).flatten().filter(|parts| parts.len() == 3)
+    if status.success() { version_in(&text) } else { None }
+}
+
+/// The version in `v20.1.3`, `Python 3.11.2` or `Python 3.14.0rc1`.
+fn version_in(text: &str) -> Option<Vec<u32>> {
+    let word = text.split_whitespace().last()?.trim_start_matches('v');
+    let number = |part: &str| part[..part.bytes().take_while(u8::is_ascii_digit).count()].parse().ok();
+    let parts = word.split('.').map(number).collect::<Option<Vec<u32>>>()?;
+    (parts.len() == 3).then_some(parts)
 }
 
 impl Interpreter {
@@ -388,6 +392,7 @@ mod tests {
             answer_of(shell.spawn().unwrap())
         };
         assert_eq!(ask("echo v20.1.3"), Some(vec![20, 1, 3]));
+        assert_eq!(ask("echo Python 3.14.0rc1"), Some(vec![3, 14, 0]));
         for bad in ["echo 20", "echo a.b.c", "echo 1.2.3; exit 1", "true"] {
             assert_eq!(ask(bad), None, "{bad}");
         }
