@@ -4,13 +4,14 @@
 //! for the program: it runs as another user, without capabilities, and reads nothing that comes from the program.
 
 use super::netlink::{LOOPBACK, Netlink};
-use super::seccomp::Filters;
+use super::seccomp::Filter;
 use super::sys::{self, Forked};
 use super::view;
 use crate::runtimes::{ACTION_DIR, skeleton};
 use crate::wire::{self, Failure, Limits, Network, Report, SandboxSpec, Start};
 use rustix::mount::{MountFlags, mount, mount_bind_recursive};
 use std::ffi::CString;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
@@ -25,9 +26,12 @@ pub(super) struct Place<'a> {
     pub root: &'a Path,
     /// Whether there is only one user.
     pub rootless: bool,
-    /// The filters of system calls.
-    pub filters: &'a Filters,
+    /// The filter of system calls.
+    pub filter: &'a Filter,
 }
+
+/// The name of the machine as the namespace of whoever writes has it.
+const HOST_NAME: &str = "/proc/sys/kernel/hostname";
 
 /// The name of the interface in the sandbox.
 const INTERFACE: &str = "eth0";
@@ -61,19 +65,24 @@ fn live(place: &Place<'_>, spec: &SandboxSpec) -> Step<()> {
     make_network(&spec.network)?;
     // On a kernel without them the sandbox sees the names of its cgroups, which does no harm.
     let _ = sys::unshare(libc::CLONE_NEWCGROUP);
+    // The filter that follows forbids the call that sets the name.
+    let host_name = step("open the name of the machine", File::options().write(true).open(HOST_NAME))?;
     make_mounts(place, spec)?;
+    // The program inherits all this. It is done here because the kernel takes its time to check a filter.
+    step("shrink the set of capabilities", sys::drop_capabilities())?;
+    step("forbid new privileges", sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1))?;
+    step("install the filter of system calls", place.filter.install())?;
     let gone = |error: io::Error| Failure::new("speak to the server", &error);
     wire::send(socket, &Report::Prepared, &[]).map_err(gone)?;
     let Some((start, fds)) = wire::receive::<Start>(socket).map_err(gone)? else { return Ok(()) };
-    let program = start_program(place, &start, fds)?;
+    step("set the name of the machine", io::Write::write_all(&mut &host_name, start.host_name.as_bytes()))?;
+    let program = start_program(&start, fds)?;
     if let Some(users) = start.user {
-        step("become the user of first processes", sys::drop_capabilities())?;
         step("become the user of first processes", sys::become_user(users.first, users.first))?;
         // Changing the user has cleared what was asked for before.
         die_with_spawner()?;
     }
     step("drop capabilities", sys::empty_capabilities())?;
-    step("install the filter of system calls", place.filters.install())?;
     wire::send(socket, &Report::Started, &[]).map_err(gone)?;
     let report = reap_until(program).map_err(|error| Failure::new("wait for the program", &error))?;
     wire::send(socket, &report, &[]).map_err(gone)
@@ -110,7 +119,7 @@ fn make_network(network: &Network) -> Step<()> {
             for scope in ["all", "default"] {
                 let _ = std::fs::write(format!("/proc/sys/net/ipv6/conf/{scope}/disable_ipv6"), "1");
             }
-            let own = step("open the network namespace", std::fs::File::open("/proc/self/ns/net"))?;
+            let own = step("open the network namespace", File::open("/proc/self/ns/net"))?;
             let inside = step("open netlink", Netlink::open())?;
             step("switch the loopback interface on", inside.switch_on(LOOPBACK))?;
             let make = || outside.make_pair(interface, INTERFACE, own.as_fd(), *mtu);
@@ -170,13 +179,12 @@ fn make_mounts(place: &Place<'_>, spec: &SandboxSpec) -> Step<()> {
 
 /// Standard input is the spawner's own socket, and standard error leads into the server's log.
 fn let_go_of_streams() -> io::Result<()> {
-    let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
+    let null = File::options().read(true).write(true).open("/dev/null")?;
     (0..=2).try_for_each(|stream| sys::duplicate_onto(null.as_raw_fd(), stream))
 }
 
 /// Starts the program and returns its number in this namespace.
-fn start_program(place: &Place<'_>, start: &Start, fds: Vec<OwnedFd>) -> Step<i32> {
-    step("set the name of the machine", sys::set_host_name(&start.host_name))?;
+fn start_program(start: &Start, fds: Vec<OwnedFd>) -> Step<i32> {
     let arguments = texts(start.argv.iter().cloned())?;
     let environment = texts(start.environment.iter().map(|(name, value)| format!("{name}={value}")))?;
     let Some(program) = arguments.first().cloned() else {
@@ -187,7 +195,7 @@ fn start_program(place: &Place<'_>, start: &Start, fds: Vec<OwnedFd>) -> Step<i3
         step("make a pipe", rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(Into::into))?;
     match step("fork", sys::fork())? {
         Forked::Child => {
-            let (failure, channel) = match prepare_program(place, start, &fds, &write) {
+            let (failure, channel) = match prepare_program(start, &fds, &write) {
                 Ok(channel) if program.as_bytes() == skeleton::PROGRAM.as_bytes() => {
                     serve_skeleton(start, channel)
                 }
@@ -203,7 +211,7 @@ fn start_program(place: &Place<'_>, start: &Start, fds: Vec<OwnedFd>) -> Step<i3
             drop(write);
             drop(fds);
             let mut text = Vec::new();
-            let read = io::Read::read_to_end(&mut std::fs::File::from(read), &mut text);
+            let read = io::Read::read_to_end(&mut File::from(read), &mut text);
             step("wait for the program to be executed", read.map(drop))?;
             if text.is_empty() {
                 return Ok(pid);
@@ -229,22 +237,16 @@ fn serve_skeleton(start: &Start, channel: RawFd) -> ! {
 }
 
 /// Everything between the fork and the execution. Returns where failures are to be said from then on.
-fn prepare_program(place: &Place<'_>, start: &Start, fds: &[OwnedFd], channel: &OwnedFd) -> Step<RawFd> {
+fn prepare_program(start: &Start, fds: &[OwnedFd], channel: &OwnedFd) -> Step<RawFd> {
     step("begin a session", rustix::process::setsid().map(drop).map_err(Into::into))?;
     let channel = step("arrange descriptors", arrange(start, fds, channel))?;
     set_limits(start.limits)?;
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     if let Some(users) = start.user {
-        step("shrink the set of capabilities", sys::drop_capabilities())?;
         step("become the program's user", sys::become_user(users.program, users.program))?;
-    } else {
-        step("shrink the set of capabilities", sys::drop_capabilities())?;
     }
     step("drop capabilities", sys::empty_capabilities())?;
-    step("forbid new privileges", sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1))?;
     step("enter the directory of the action", std::env::set_current_dir(ACTION_DIR))?;
     sys::reset_signals();
-    step("install the filter of system calls", place.filters.install())?;
     Ok(channel)
 }
 

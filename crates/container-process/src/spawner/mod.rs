@@ -15,7 +15,7 @@ pub(crate) use view::ROOTLESS_ID;
 use crate::instance::Instance;
 use crate::wire::{self, Answer, Failure, Hello, Make};
 use rustix::event::{PollFd, PollFlags, poll};
-use seccomp::Filters;
+use seccomp::Filter;
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -57,7 +57,7 @@ struct Spawner {
     run_dir: PathBuf,
     root: PathBuf,
     rootless: bool,
-    filters: Filters,
+    filter: Filter,
     children: BTreeSet<i32>,
 }
 
@@ -74,13 +74,13 @@ impl Spawner {
         };
         // A server that is gone by now is noticed by the loop.
         let _ = wire::send(socket.as_fd(), &answer, &[]);
-        let (root, filters) = made?;
+        let (root, filter) = made?;
         let Hello { run_dir, rootless, .. } = hello;
         let lock = fds.into_iter().next();
-        Ok(Some(Spawner { socket, lock, run_dir, root, rootless, filters, children: BTreeSet::new() }))
+        Ok(Some(Spawner { socket, lock, run_dir, root, rootless, filter, children: BTreeSet::new() }))
     }
 
-    fn make(hello: &Hello) -> Result<(PathBuf, Filters), Failure> {
+    fn make(hello: &Hello) -> Result<(PathBuf, Filter), Failure> {
         let step = |action: &'static str| move |error: io::Error| Failure::new(action, &error);
         // What the server's umask was must not matter for the files that sandboxes see.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
@@ -88,8 +88,8 @@ impl Spawner {
         std::fs::create_dir_all(&root).map_err(step("make the directory of the root"))?;
         view::leave(hello.rootless).map_err(step("enter an own mount namespace"))?;
         view::build(&root, &hello.view).map_err(step("make the root of sandboxes"))?;
-        let filters = Filters::compile().map_err(step("compile the filter of system calls"))?;
-        Ok((root, filters))
+        let filter = Filter::compile().map_err(step("compile the filter of system calls"))?;
+        Ok((root, filter))
     }
 
     /// Serves until the server is gone.
@@ -149,7 +149,7 @@ impl Spawner {
                     joins: fds,
                     root: &self.root,
                     rootless: self.rootless,
-                    filters: &self.filters,
+                    filter: &self.filter,
                 };
                 first::run(place, &make.sandbox)
             }

@@ -205,6 +205,15 @@ pub(super) fn prctl(option: i32, value: u64) -> io::Result<()> {
     check(unsafe { libc::prctl(option, value, 0, 0, 0) })
 }
 
+/// Installs a filter of system calls.
+pub(super) fn install_filter(program: &[libc::sock_filter]) -> io::Result<()> {
+    let length = u16::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let program = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
+    // SAFETY: the kernel only reads the program, which outlives the call.
+    check(unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program) }
+        as i32)
+}
+
 /// Sets both the soft and the hard limit of a resource, as far as the hard limit allows.
 pub(super) fn limit(resource: libc::__rlimit_resource_t, value: u64) -> io::Result<()> {
     let mut now = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
@@ -255,12 +264,6 @@ pub(super) fn execute(program: &CString, arguments: &[CString], environment: &[C
     // SAFETY: both lists end in a null and their texts outlive the call.
     unsafe { libc::execve(program.as_ptr(), arguments.as_ptr(), environment.as_ptr()) };
     io::Error::last_os_error()
-}
-
-/// Sets the name of the machine as this namespace sees it.
-pub(super) fn set_host_name(name: &str) -> io::Result<()> {
-    // SAFETY: the length is that of the text.
-    check(unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) })
 }
 
 /// A path for the kernel.
