@@ -4,7 +4,11 @@ use std::path::PathBuf;
 
 /// A serverless platform that speaks Apache OpenWhisk's REST API.
 #[derive(Debug, Parser)]
-#[command(name = "oxiwhisk", version, about = "A serverless platform that speaks Apache OpenWhisk's REST API")]
+#[command(
+    name = "oxiwhisk",
+    version,
+    about = "A serverless platform that speaks Apache OpenWhisk's REST API"
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
