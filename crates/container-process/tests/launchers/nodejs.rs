@@ -247,7 +247,7 @@ async fn log_10_each_run_has_its_own_lines() {
     let bare = loaded(
         "let n = 0; console.log('loading');
          function main() { n += 1; console.log('a' + n); console.error('b' + n); process.stdout.write('no end');
-            setImmediate(() => console.log('after ' + n)); return {} }",
+            setImmediate(() => console.error('after ' + n)); return {} }",
     )
     .await;
     assert_eq!(bare.lines().await, ["out loading"]);
@@ -261,7 +261,7 @@ async fn log_10_each_run_has_its_own_lines() {
     bare.result("{}").await;
     let second = bare.lines().await;
     assert!(second.contains(&"out a2".to_owned()), "{second:?}");
-    assert!(late || second.contains(&"out after 1".to_owned()), "{second:?}");
+    assert!(late || second.contains(&"err after 1".to_owned()), "{second:?}");
 }
 
 #[tokio::test]
