@@ -25,6 +25,9 @@ pub(crate) enum Kind {
     Started = 2,
     /// A record; see `records::record`.
     Record = 3,
+    /// An activation was accepted and has begun to run: as `Accept`. Both in one entry, because an acceptance that is
+    /// written again makes what was written earlier needless, and with it that it was started.
+    AcceptStarted = 4,
 }
 
 impl Kind {
@@ -33,6 +36,7 @@ impl Kind {
             1 => Kind::Accept,
             2 => Kind::Started,
             3 => Kind::Record,
+            4 => Kind::AcceptStarted,
             _ => return None,
         })
     }

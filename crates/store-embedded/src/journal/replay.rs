@@ -41,6 +41,11 @@ pub(crate) fn replay(
         let path = path_of(dir, number);
         let bytes = Bytes::from(std::fs::read(&path).map_err(OpenError::file("read", &path))?);
         let is_last = at + 1 == numbers.len();
+        if is_last && bytes.len() < FILE_HEADER {
+            tracing::warn!(path = %path.display(), "the newest file of the journal was just being made");
+            std::fs::remove_file(&path).map_err(OpenError::file("remove", &path))?;
+            break;
+        }
         let mut reading = Reading {
             path: &path,
             number,
@@ -92,10 +97,6 @@ struct Reading<'a, F> {
 impl<F: FnMut(Step<'_>)> Reading<'_, F> {
     /// Answers where the readable part ends.
     fn run(&mut self, is_last: bool, watermark: u64) -> usize {
-        if self.file.len() < FILE_HEADER && is_last {
-            tracing::warn!(path = %self.path.display(), "the newest file of the journal was just being made");
-            return self.file.len();
-        }
         let mut expected = self.begin(watermark);
         let file = self.file;
         let mut offset = FILE_HEADER.min(file.len());

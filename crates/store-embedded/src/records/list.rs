@@ -48,9 +48,11 @@ pub(crate) fn page(
     let (mut to_skip, mut last) = (query.skip, None);
     while page.len() < query.limit {
         let Some((place, found)) = merge.next()? else { break };
-        if last.replace(place) == Some(place) {
+        // A segment that is opened late may hold by now what was in memory, and was passed, at the beginning.
+        if last >= Some(place) {
             continue;
         }
+        last = Some(place);
         if to_skip > 0 {
             to_skip -= 1;
             continue;

@@ -184,7 +184,7 @@ impl fmt::Debug for EmbeddedActivationStore {
 impl ActivationStore for EmbeddedActivationStore {
     fn accept(&self, intent: Intent) -> Result<Ticket, StoreError> {
         let id = intent.activation_id;
-        let entry = record::accept_entry(id, &intent.body);
+        let entry = record::accept_entry(id, &intent.body, false);
         let mut entry =
             entry.ok_or_else(|| StoreError::new(format!("accept {id}"), "it is longer than 4 GB"))?;
         self.shared.accept(id, &mut entry)

@@ -1,7 +1,7 @@
 //! What the two threads do.
 
 use super::overlay::Overlay;
-use super::record::{accept_entry, decode_intent, payload_of, started_entry};
+use super::record::{accept_entry, decode_intent, payload_of};
 use super::sync::Turn;
 use super::{Front, Shared};
 use crate::journal::{self, Entry, SealedFile};
@@ -139,11 +139,8 @@ impl Front {
             let is_it = Entry::parse(&text).is_some_and(|entry| entry.sequence == intent.position.sequence);
             let body = decode_intent(payload_of(&text)).filter(|(of, _)| is_it && *of == id);
             let (_, body) = body.ok_or_else(|| format!("the intent of {id} cannot be read again"))?;
-            let mut entry = accept_entry(id, body).ok_or("an intent is too long")?;
+            let mut entry = accept_entry(id, body, intent.started).ok_or("an intent is too long")?;
             let position = self.journal.append(&mut entry)?;
-            if intent.started {
-                self.journal.append(&mut started_entry(id).ok_or("an intent is too long")?)?;
-            }
             self.intents.accept(id, position);
         }
         Ok(())

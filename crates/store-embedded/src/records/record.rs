@@ -96,9 +96,10 @@ pub(crate) fn decode(payload: &[u8], whole: &Bytes) -> Option<Record> {
     Some(Record { id, start, namespace, path, summary, text: slice_of(whole, fields.rest()) })
 }
 
-/// An entry that says that an activation was accepted.
-pub(crate) fn accept_entry(id: ActivationId, body: &[u8]) -> Option<Frame> {
-    let mut frame = Frame::new(Kind::Accept, 16 + body.len());
+/// An entry that says that an activation was accepted, and whether it has begun to run.
+pub(crate) fn accept_entry(id: ActivationId, body: &[u8], started: bool) -> Option<Frame> {
+    let kind = if started { Kind::AcceptStarted } else { Kind::Accept };
+    let mut frame = Frame::new(kind, 16 + body.len());
     frame.payload().extend_from_slice(&id.bits().to_be_bytes());
     frame.payload().extend_from_slice(body);
     frame.finish()

@@ -34,6 +34,10 @@ pub(super) fn recover(config: &Config, dir: &Path, segments: &Segments) -> Resul
         let known = match entry.kind {
             Kind::Accept => decode_intent(entry.payload).map(|(id, _)| intents.accept(id, position)),
             Kind::Started => decode_intent(entry.payload).map(|(id, _)| intents.start(id)),
+            Kind::AcceptStarted => decode_intent(entry.payload).map(|(id, _)| {
+                intents.accept(id, position);
+                intents.start(id);
+            }),
             Kind::Record => decode(entry.payload, file).map(|record| {
                 intents.end(record.id);
                 if entry.sequence > watermark {
