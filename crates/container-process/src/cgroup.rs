@@ -468,4 +468,62 @@ mod tests {
         assert_eq!(dirs(2), ["/sys/fs/cgroup/unified/u/s", "/sys/fs/cgroup/unified"]);
         assert_eq!(found[2].controllers, None);
     }
+
+    /// Directories that look like groups.
+    fn group(unified: bool) -> (tempfile::TempDir, Group) {
+        let dir = tempfile::tempdir().unwrap();
+        let names = || WANTED.map(str::to_owned).into();
+        let place = (dir.path().to_owned(), names());
+        let group = match unified {
+            true => Group { legacy: Vec::new(), unified: Some(place) },
+            false => Group { legacy: vec![place], unified: None },
+        };
+        (dir, group)
+    }
+
+    const LIMITS: GroupLimits = GroupLimits { memory: 256 << 20, processes: 50, cpu_thousandths: Some(500) };
+
+    #[test]
+    fn limits_are_written_as_version_2_reads_them() {
+        let (dir, group) = group(true);
+        fs::write(dir.path().join("memory.swap.max"), "max").unwrap();
+        fs::write(dir.path().join("memory.events"), "oom 3\noom_kill 2\n").unwrap();
+        group.limit(LIMITS).unwrap();
+        group.freeze(true).unwrap();
+        let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
+        let expected = [
+            ("memory.max", "268435456"),
+            ("memory.swap.max", "0"),
+            ("memory.oom.group", "1"),
+            ("pids.max", "51"),
+            ("cpu.weight", "25"),
+            ("cpu.max", "50000 100000"),
+            ("cgroup.freeze", "1"),
+        ];
+        for (name, value) in expected {
+            assert_eq!(read(name), value, "{name}");
+        }
+        assert_eq!(group.oom_kills(), 2);
+    }
+
+    #[test]
+    fn limits_are_written_as_version_1_reads_them() {
+        let (dir, group) = group(false);
+        fs::write(dir.path().join("memory.memsw.limit_in_bytes"), "max").unwrap();
+        fs::write(dir.path().join("memory.oom_control"), "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n")
+            .unwrap();
+        group.limit(LIMITS).unwrap();
+        let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
+        let expected = [
+            ("memory.limit_in_bytes", "268435456"),
+            ("memory.memsw.limit_in_bytes", "268435456"),
+            ("pids.max", "51"),
+            ("cpu.shares", "256"),
+            ("cpu.cfs_quota_us", "50000"),
+        ];
+        for (name, value) in expected {
+            assert_eq!(read(name), value, "{name}");
+        }
+        assert_eq!(group.oom_kills(), 1);
+    }
 }

@@ -11,7 +11,7 @@ use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -53,8 +53,10 @@ impl Instance {
     /// # Errors
     /// When the directory cannot be used, or another server uses it.
     pub(crate) fn open(dir: &Path) -> io::Result<Instance> {
-        DirBuilder::new().recursive(true).mode(0o711).create(dir)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let dir = dir.canonicalize()?;
+        // Other users of this machine have no business in functions' code.
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o700))?;
         let lock = File::options().create(true).truncate(false).write(true).open(dir.join("lock"))?;
         let mut waited = Duration::ZERO;
         loop {

@@ -24,6 +24,9 @@ const CANDIDATES: u32 = 64;
 /// What no sandbox reaches whatever the configuration says.
 const NEVER: [&str; 4] = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"];
 
+/// Makes `iptables` wait for others of its kind, for some seconds.
+const PATIENT: [&str; 2] = ["-w", "5"];
+
 const FORWARDING: &str = "/proc/sys/net/ipv4/ip_forward";
 
 /// A way out that works.
@@ -54,22 +57,7 @@ impl Outbound {
         let interfaces = format!("ow{}", instance.name());
         instance.record_interfaces(&interfaces)?;
         let rules = Rules { instance, subnet, interfaces: &interfaces, deny: &config.deny };
-        let tool = match (find_tool("nft"), find_tool("iptables")) {
-            (Some(nft), iptables) => {
-                rules.by_nft(&nft)?;
-                if let Some(iptables) = iptables {
-                    rules.pass_a_closed_firewall(&iptables)?;
-                }
-                "nft"
-            }
-            (None, Some(iptables)) => {
-                rules.by_iptables(&iptables)?;
-                "iptables"
-            }
-            (None, None) => {
-                return Err(io::Error::new(io::ErrorKind::NotFound, "neither nft nor iptables is there"));
-            }
-        };
+        let tool = rules.set()?;
         let mut changed = String::new();
         if fs::read_to_string(FORWARDING)?.trim() != "1" {
             fs::write(FORWARDING, "1")?;
@@ -104,6 +92,23 @@ struct Rules<'a> {
 }
 
 impl Rules<'_> {
+    /// Sets the rules by the first tool that can, and says which.
+    fn set(&self) -> io::Result<&'static str> {
+        let iptables = find_tool("iptables");
+        let by_nft = match find_tool("nft") {
+            Some(nft) => self.by_nft(&nft),
+            None => Err(io::Error::new(io::ErrorKind::NotFound, "nft is not there")),
+        };
+        match (by_nft, iptables) {
+            (Ok(()), Some(iptables)) => self.pass_a_closed_firewall(&iptables).map(|()| "nft"),
+            (Ok(()), None) => Ok("nft"),
+            (Err(_), Some(iptables)) => self.by_iptables(&iptables).map(|()| "iptables"),
+            (Err(error), None) => {
+                Err(io::Error::new(error.kind(), format!("{error}, and iptables is not there")))
+            }
+        }
+    }
+
     fn by_nft(&self, nft: &Path) -> io::Result<()> {
         let nft_text = nft.to_string_lossy();
         let table = format!("oxiwhisk_{}", self.instance.name());
@@ -220,7 +225,8 @@ impl Rules<'_> {
 
     fn record_tool(&self, tool: &Path, arguments: &[&str]) -> io::Result<()> {
         let tool = tool.to_string_lossy();
-        let command: Vec<&str> = std::iter::once(&*tool).chain(arguments.iter().copied()).collect();
+        let command: Vec<&str> =
+            [&*tool].into_iter().chain(PATIENT).chain(arguments.iter().copied()).collect();
         self.instance.record_undo(&command)
     }
 }
@@ -234,7 +240,7 @@ pub(crate) fn find_tool(name: &str) -> Option<PathBuf> {
 }
 
 fn run_tool(tool: &Path, arguments: &[&str]) -> io::Result<()> {
-    let output = Command::new(tool).args(["-w", "5"]).args(arguments).stdin(Stdio::null()).output()?;
+    let output = Command::new(tool).args(PATIENT).args(arguments).stdin(Stdio::null()).output()?;
     succeeded(&format!("{} {}", tool.display(), arguments.join(" ")), output)
 }
 
@@ -352,6 +358,38 @@ mod tests {
         assert_eq!(Ipv4Addr::from(target), Ipv4Addr::new(192, 0, 2, 0));
         assert_eq!(Ipv4Addr::from(mask), Ipv4Addr::new(255, 255, 255, 0));
         assert_eq!(parse_route("eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0"), None);
+    }
+
+    #[test]
+    fn the_second_choice_of_tools_works_and_is_undone() {
+        let Some(iptables) = find_tool("iptables").filter(|_| rustix::process::geteuid().is_root()) else {
+            eprintln!("SKIPPED: iptables and the superuser are needed");
+            return;
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let instance = Instance::open(dir.path()).unwrap();
+        let rules = Rules {
+            instance: &instance,
+            subnet: Ipv4Addr::new(10, 191, 0, 0),
+            interfaces: &format!("ow{}", instance.name()),
+            deny: &["192.0.2.0/24".to_owned()],
+        };
+        let all = || {
+            let of = |tool: &str, table: &str| {
+                let output =
+                    Command::new(find_tool(tool).unwrap()).args(["-w", "5", "-t", table, "-S"]).output();
+                String::from_utf8(output.unwrap().stdout).unwrap()
+            };
+            of("iptables", "filter") + &of("iptables", "nat") + &of("ip6tables", "filter")
+        };
+        rules.by_iptables(&iptables).unwrap();
+        let set = all();
+        let ours =
+            set.lines().filter(|line| line.contains(instance.name()) || line.contains("10.191.0.0/16"));
+        assert!(ours.count() > 12, "{set}");
+        instance.sweep();
+        let left = all();
+        assert!(!left.contains(instance.name()) && !left.contains("10.191.0.0/16"), "{left}");
     }
 
     #[test]

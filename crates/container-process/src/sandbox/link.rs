@@ -21,6 +21,9 @@ const MAX_OPEN: usize = 64;
 /// How long the spawner may take to get ready.
 const READY_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long it may take to remove everything.
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
+
 /// The way to the spawner.
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -72,10 +75,17 @@ impl Link {
     pub(crate) async fn stop(&self) {
         let last = self.current.lock().await.take();
         if let Some(connection) = last {
-            // Its end of the socket closes when nothing is written any more; the reader sees the spawner's end.
+            // It reads the end, cleans up, and ends; the reader sees that.
             let _ = rustix::net::shutdown(connection.socket.get_ref(), rustix::net::Shutdown::Write);
-            while connection.open.lock().is_some() {
-                tokio::time::sleep(Duration::from_millis(2)).await;
+            let gone = async {
+                while connection.open.lock().is_some() {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            };
+            if tokio::time::timeout(STOP_PATIENCE, gone).await.is_err() {
+                tracing::error!(
+                    "the spawner of sandboxes does not end; what is left is swept at the next start"
+                );
             }
         }
     }

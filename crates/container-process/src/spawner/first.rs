@@ -30,9 +30,6 @@ pub(super) struct Place<'a> {
     pub filter: &'a Filter,
 }
 
-/// The name of the machine as the namespace of whoever writes has it.
-const HOST_NAME: &str = "/proc/sys/kernel/hostname";
-
 /// The name of the interface in the sandbox.
 const INTERFACE: &str = "eth0";
 
@@ -65,8 +62,6 @@ fn live(place: &Place<'_>, spec: &SandboxSpec) -> Step<()> {
     make_network(&spec.network)?;
     // On a kernel without them the sandbox sees the names of its cgroups, which does no harm.
     let _ = sys::unshare(libc::CLONE_NEWCGROUP);
-    // The filter that follows forbids the call that sets the name.
-    let host_name = step("open the name of the machine", File::options().write(true).open(HOST_NAME))?;
     make_mounts(place, spec)?;
     // The program inherits all this. It is done here because the kernel takes its time to check a filter.
     step("shrink the set of capabilities", sys::drop_capabilities())?;
@@ -75,7 +70,7 @@ fn live(place: &Place<'_>, spec: &SandboxSpec) -> Step<()> {
     let gone = |error: io::Error| Failure::new("speak to the server", &error);
     wire::send(socket, &Report::Prepared, &[]).map_err(gone)?;
     let Some((start, fds)) = wire::receive::<Start>(socket).map_err(gone)? else { return Ok(()) };
-    step("set the name of the machine", io::Write::write_all(&mut &host_name, start.host_name.as_bytes()))?;
+    step("set the name of the machine", sys::set_host_name(&start.host_name))?;
     let program = start_program(&start, fds)?;
     if let Some(users) = start.user {
         step("become the user of first processes", sys::become_user(users.first, users.first))?;
@@ -290,7 +285,8 @@ fn set_limits(limits: Limits) -> Step<()> {
         (libc::RLIMIT_NOFILE, limits.open_files),
         (libc::RLIMIT_NPROC, limits.processes),
         (libc::RLIMIT_FSIZE, limits.file_bytes),
-        (libc::RLIMIT_CORE, 0),
+        // One byte is too little for any file, and tells the kernel not to start a machine's crash reporter either.
+        (libc::RLIMIT_CORE, 1),
         (libc::RLIMIT_MEMLOCK, 64 << 10),
         (libc::RLIMIT_NICE, 0),
         (libc::RLIMIT_RTPRIO, 0),

@@ -30,6 +30,8 @@ const MAX_SANDBOXES: usize = 16_384;
 /// gone. Not meant to be started by people.
 #[must_use]
 pub fn main() -> ExitCode {
+    // Service managers send these to every process of a service; it is the server that says when this one ends.
+    sys::ignore_requests_to_end();
     let socket = match io::stdin().as_fd().try_clone_to_owned() {
         Ok(socket)
             if rustix::net::sockopt::socket_type(&socket) == Ok(rustix::net::SocketType::SEQPACKET) =>

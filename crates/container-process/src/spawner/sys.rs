@@ -225,6 +225,14 @@ pub(super) fn limit(resource: libc::__rlimit_resource_t, value: u64) -> io::Resu
     check(unsafe { libc::setrlimit(resource, &raw const new) })
 }
 
+/// Leaves polite requests to end to the server.
+pub(super) fn ignore_requests_to_end() {
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
+        // SAFETY: ignoring a signal runs no code of ours.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+}
+
 /// Lets every signal through and gives each its default meaning.
 pub(super) fn reset_signals() {
     // SAFETY: default handlers are always sound; the set is filled before it is used.
@@ -264,6 +272,12 @@ pub(super) fn execute(program: &CString, arguments: &[CString], environment: &[C
     // SAFETY: both lists end in a null and their texts outlive the call.
     unsafe { libc::execve(program.as_ptr(), arguments.as_ptr(), environment.as_ptr()) };
     io::Error::last_os_error()
+}
+
+/// Sets the name of the machine as this namespace sees it.
+pub(super) fn set_host_name(name: &str) -> io::Result<()> {
+    // SAFETY: the length is that of the text.
+    check(unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) })
 }
 
 /// A path for the kernel.

@@ -9,4 +9,5 @@ mod leftovers;
 mod life;
 mod limits;
 mod network;
+mod rootless;
 mod world;
