@@ -6,6 +6,9 @@ use base::clock::Clock;
 use container::line::SessionLimits;
 use container::{ContainerFactory, Probe};
 use container_process::{Places, ProcessFactory, Settings};
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use store_embedded::Stores;
@@ -26,10 +29,19 @@ pub(crate) fn open_stores(
     match config.store.kind {
         StoreKind::Memory => embedded.dir = None,
         StoreKind::Embedded => {
-            embedded.dir.get_or_insert_with(|| data_dir.join(STORE_DIR));
+            let dir = embedded.dir.get_or_insert_with(|| data_dir.join(STORE_DIR));
+            make_private(dir).map_err(|source| StartError::DataDir { dir: dir.clone(), source })?;
         }
     }
     store_embedded::open(&embedded, clock).map_err(|error| StartError::Store(Box::new(error)))
+}
+
+/// Makes a directory that only its owner can enter: the store holds keys and everybody's code.
+fn make_private(dir: &Path) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
 /// What makes containers.

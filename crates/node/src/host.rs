@@ -48,7 +48,7 @@ pub fn default_data_dir() -> Result<PathBuf, StartError> {
 pub fn prepare_data_dir(dir: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     if !dir.is_dir() {
-        // It will hold credentials and everybody's code. The parents are nobody's secret.
+        // Sandboxes' users must be able to pass through it, but nobody else needs to see what is there.
         if let Some(parent) = dir.parent() {
             fs::create_dir_all(parent)?;
         }

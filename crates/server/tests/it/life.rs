@@ -2,6 +2,7 @@
 
 use crate::program::{DEADLINE, Server, read_answer};
 use base::clock::{Clock, SystemClock};
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 const ACTIONS: &str = "/api/v1/namespaces/_/actions";
@@ -39,6 +40,8 @@ fn std_06_a_new_server_can_be_used_as_it_says() {
     assert_eq!(server.ask("GET", "/ping", "", ""), (200, "pong".to_owned()));
     let (status, list) = server.ask("GET", ACTIONS, node::GUEST_KEY, "");
     assert_eq!((status, list.as_str()), (200, "[]"));
+    let store = std::fs::metadata(dir.path().join("store")).unwrap();
+    assert_eq!(store.permissions().mode() & 0o777, 0o700, "others can read the keys");
     server.signal("TERM");
     assert_eq!(server.wait().code(), Some(0));
 }
