@@ -107,7 +107,10 @@ impl Link {
         let mut fds = vec![first.socket.as_fd()];
         fds.extend(first.unified.iter().map(AsFd::as_fd));
         fds.extend(first.joins.iter().map(AsFd::as_fd));
-        send(&connection.socket, &make, &fds).await?;
+        if let Err(error) = send(&connection.socket, &make, &fds).await {
+            connection.open.lock().as_mut().and_then(|open| open.remove(&id));
+            return Err(error);
+        }
         told.await.unwrap_or_else(|_| Err(ended()))
     }
 

@@ -66,7 +66,7 @@ impl Maker {
     pub(crate) async fn take(self: &Arc<Maker>, form: &Form, memory: ByteSize) -> io::Result<Arc<Sandbox>> {
         let sandbox = match self.take_ready(form) {
             Some(sandbox) => sandbox,
-            None => self.shared.make(form).await?,
+            None => self.make_unless_dropped(form).await?,
         };
         self.fill_up();
         if let Err(error) = sandbox.limit(self.shared.group_limits(memory)) {
@@ -116,6 +116,17 @@ impl Maker {
         taken
     }
 
+    /// Makes a sandbox in a task of its own, so that a caller who gives up leaves no half of one: what has come of it
+    /// by then is dropped, and so destroyed.
+    async fn make_unless_dropped(&self, form: &Form) -> io::Result<Arc<Sandbox>> {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let (shared, form) = (self.shared.clone(), form.clone());
+        spawn("new sandbox", OnPanic::Log, async move {
+            let _ = tell.send(shared.make(&form).await);
+        });
+        told.await.map_err(io::Error::other)?
+    }
+
     /// Makes what is missing, one at a time, in a task of its own; does nothing while that task runs.
     fn fill_up(self: &Arc<Maker>) {
         if self.shared.config.ready_sandboxes == 0 {
@@ -123,14 +134,17 @@ impl Maker {
         }
         let maker = self.clone();
         spawn("ready sandboxes", OnPanic::Log, async move {
-            let Ok(_only) = maker.filling.try_lock() else { return };
-            while let Some(form) = maker.missing() {
-                match maker.shared.make(&form).await {
-                    Ok(sandbox) => maker.put(&form, sandbox),
-                    Err(error) => {
-                        // The next one that is asked for is made on the path, and says so itself if that fails.
-                        tracing::debug!(%error, "no sandbox could be made ready");
-                        return;
+            // Whoever finds the lock taken leaves; so its holder looks once more after it has let go.
+            while maker.missing().is_some() {
+                let Ok(_only) = maker.filling.try_lock() else { return };
+                while let Some(form) = maker.missing() {
+                    match maker.shared.make(&form).await {
+                        Ok(sandbox) => maker.put(&form, sandbox),
+                        Err(error) => {
+                            // The next one that is asked for is made on the path, and says so itself if that fails.
+                            tracing::debug!(%error, "no sandbox could be made ready");
+                            return;
+                        }
                     }
                 }
             }

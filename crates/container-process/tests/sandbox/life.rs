@@ -2,6 +2,7 @@
 
 use crate::world::{ENOUGH, World, eventually, is_root, load, processes};
 use container::{Answer, ContainerFactory};
+use oxiwhisk_container_process::Config;
 use serde_json::json;
 use std::time::Duration;
 use types::ByteSize;
@@ -131,5 +132,21 @@ async fn an_unknown_kind_is_the_developers_fault() {
     };
     let error = world.factory.create(spec).await.unwrap_err();
     assert!(matches!(error, container::CreateError::Developer(_)), "{error:?}");
+    world.factory.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_gives_up_on_a_container_leaves_nothing() {
+    if !is_root("who_gives_up_on_a_container_leaves_nothing") {
+        return;
+    }
+    // Without any that is ready, every one is made on the path.
+    let world = World::with(Config { ready_sandboxes: 0, ..Config::default() }).await;
+    for micros in [0, 50, 200, 1000, 3000, 8000, 15_000] {
+        let made = crate::world::create(&world.factory, 1, ByteSize::mb(128));
+        let _ = tokio::time::timeout(Duration::from_micros(micros), made).await;
+    }
+    let slots = world.run_dir().join("slots");
+    eventually("no directory is left", || std::fs::read_dir(&slots).unwrap().count() == 0).await;
     world.factory.close().await;
 }

@@ -1,7 +1,7 @@
 //! Without the rights of the superuser: less is kept apart, and that is said; the rest works.
 
 use crate::world::{Function, create, is_root, load, settings};
-use container::{ContainerFactory, Verdict};
+use container::Verdict;
 use oxiwhisk_container_process::{Config, ProcessFactory};
 use serde_json::json;
 use std::os::unix::fs::chown;
