@@ -14,8 +14,8 @@ const ow = openwhisk({ apihost: server, api_key: GUEST })
 // Each says hello in its own language, first politely, then, after the update, loudly.
 const KINDS = {
   'nodejs:default': [
-    "function main({name}) { console.log('node'); return {greeting: 'Hello ' + name} }",
-    "exports.main = async ({name}) => { console.log('node'); return {greeting: 'HELLO ' + name} }",
+    "function main({name}) { console.log('nodejs'); return {greeting: 'Hello ' + name} }",
+    "exports.main = async ({name}) => { console.log('nodejs'); return {greeting: 'HELLO ' + name} }",
   ],
   'python:default': [
     "def main(args):\n    print('python')\n    return {'greeting': 'Hello ' + args['name']}\n",

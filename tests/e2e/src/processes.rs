@@ -39,6 +39,12 @@ impl Process {
         Process::read(self.pid).is_some_and(|now| now.started == self.started && !now.zombie)
     }
 
+    /// Whether a file is there in its own view of the file system.
+    #[must_use]
+    pub fn sees(&self, path: &str) -> bool {
+        PathBuf::from(format!("/proc/{}/root{path}", self.pid)).exists()
+    }
+
     /// The control groups that it is in, as directories.
     #[must_use]
     pub fn cgroups(&self) -> BTreeSet<PathBuf> {

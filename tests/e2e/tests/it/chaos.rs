@@ -30,7 +30,8 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(120);
 /// How long all invocations may take.
 const STORM_LIMIT: Duration = Duration::from_secs(15 * 60);
 
-/// The functions: each tells `nonce activation-id` to the port, logs its nonce, and answers with it.
+/// The functions: each tells `nonce activation-id` to the port, logs its nonce, and answers with it. The scripts start no
+/// other programs: a killed one would make a wrong answer of a function that lives.
 const FUNCTIONS: [(&str, &str, &str); 4] = [
     (
         "chaos-node",
@@ -58,9 +59,10 @@ const FUNCTIONS: [(&str, &str, &str); 4] = [
         "chaos-loop",
         "native:actionloop",
         "#!/bin/bash\n\
-         field() { printf %s \"$line\" | sed \"s/.*\\\"$1\\\" *: *\\\"\\{0,1\\}\\([0-9a-z-]*\\).*/\\1/\"; }\n\
+         field() { [[ $line =~ \"$1\"\\ *:\\ *\"?([0-9a-z-]+) ]]; REPLY=${BASH_REMATCH[1]}; }\n\
          while IFS= read -r line; do\n\
-           nonce=$(field nonce); printf '%s %s' \"$nonce\" \"$(field activation_id)\" >\"/dev/udp/127.0.0.1/$(field port)\"\n\
+           field nonce; nonce=$REPLY; field activation_id; id=$REPLY; field port\n\
+           printf '%s %s' \"$nonce\" \"$id\" >\"/dev/udp/127.0.0.1/$REPLY\"\n\
            echo \"ran $nonce\"; printf '{\"nonce\": \"%s\"}\\n' \"$nonce\" >&3\n\
          done\n",
     ),
@@ -68,9 +70,9 @@ const FUNCTIONS: [(&str, &str, &str); 4] = [
         "chaos-script",
         "native:skeleton",
         "#!/bin/bash\n\
-         field() { printf %s \"$line\" | sed \"s/.*\\\"$1\\\" *: *\\\"\\{0,1\\}\\([0-9a-z-]*\\).*/\\1/\"; }\n\
-         line=$1; nonce=$(field nonce)\n\
-         printf '%s %s' \"$nonce\" \"$__OW_ACTIVATION_ID\" >\"/dev/udp/127.0.0.1/$(field port)\"\n\
+         field() { [[ $line =~ \"$1\"\\ *:\\ *\"?([0-9a-z-]+) ]]; REPLY=${BASH_REMATCH[1]}; }\n\
+         line=$1; field nonce; nonce=$REPLY; field port\n\
+         printf '%s %s' \"$nonce\" \"$__OW_ACTIVATION_ID\" >\"/dev/udp/127.0.0.1/$REPLY\"\n\
          echo \"ran $nonce\"; printf '{\"nonce\": \"%s\"}\\n' \"$nonce\"\n",
     ),
 ];
