@@ -52,71 +52,105 @@ fn reopen(dir: &Path, clock: &Arc<dyn Clock>) -> Outcome<Stores> {
     Ok(open(&config, clock.clone())?)
 }
 
-/// Accepts, starts and stores every record as a server does, one after the other.
+/// How many activations are under way at a time.
+const TOGETHER: u64 = 1000;
+
+/// What one kind of call takes of the thread that calls.
+struct Cost {
+    name: &'static str,
+    wall: Duration,
+    processor: Duration,
+}
+
+impl Cost {
+    fn new(name: &'static str) -> Cost {
+        Cost { name, wall: Duration::ZERO, processor: Duration::ZERO }
+    }
+
+    fn measure<T>(&mut self, clock: &Arc<dyn Clock>, run: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+        let (wall, processor) = (clock.now(), thread_cpu_time()?);
+        let answer = run()?;
+        self.processor += thread_cpu_time()? - processor;
+        self.wall += clock.now() - wall;
+        Ok(answer)
+    }
+
+    fn say(&self, calls: u64) {
+        let each = |time: Duration| time.as_secs_f64() * 1e6 / calls as f64;
+        let (wall, processor) = (each(self.wall), each(self.processor));
+        say(&format!("{}: {processor:.2} us of the caller's processor, {wall:.2} us of time", self.name));
+    }
+}
+
+/// Accepts, starts and stores every record as a server does, some of them under way at a time.
 async fn fill(stores: &Stores, clock: &Arc<dyn Clock>, records: u64, begin: u64) -> Outcome<()> {
     let activations = &stores.activations;
     let body = bytes::Bytes::from(vec![b'x'; 600]);
-    let (mut in_accept, mut in_started, mut in_store) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
-    let mut waited = Duration::ZERO;
-    let mut slowest = Duration::ZERO;
-    let cpu_before = cpu_time()?;
-    let (mut of_caller, before) = (Duration::ZERO, clock.now());
-    let mut last = Ticket::default();
-    for number in 0..records {
-        let record = Arc::new(record(number, begin));
-        let (id, body) = (record.activation_id, body.clone());
-        let thread_before = thread_cpu_time()?;
-        let start = clock.now();
-        retry(&mut waited, clock, || activations.accept(Intent { activation_id: id, body: body.clone() }))
-            .await?;
-        let accepted = clock.now();
-        activations.started(id)?;
-        let started = clock.now();
-        last = activations.store(record)?;
-        let stored = clock.now();
-        of_caller += thread_cpu_time()? - thread_before;
-        in_accept += accepted - start;
-        in_started += started - accepted;
-        in_store += stored - started;
-        slowest = slowest.max(stored - started);
+    let mut costs =
+        [Cost::new("make a record"), Cost::new("accept"), Cost::new("started"), Cost::new("store")];
+    let [make, accept, started, store] = &mut costs;
+    let (mut waited, mut last) = (Duration::ZERO, Ticket::default());
+    let before = clock.now();
+    for first in (0..records).step_by(usize::try_from(TOGETHER)?) {
+        let numbers = first..records.min(first + TOGETHER);
+        let made: Vec<Arc<Activation>> =
+            make.measure(clock, || Ok(numbers.map(|number| Arc::new(record(number, begin))).collect()))?;
+        wait_for_room(stores, clock, &mut waited).await?;
+        accept.measure(clock, || {
+            for record in &made {
+                let intent = Intent { activation_id: record.activation_id, body: body.clone() };
+                activations.accept(intent)?;
+            }
+            Ok(())
+        })?;
+        started.measure(clock, || {
+            for record in &made {
+                activations.started(record.activation_id)?;
+            }
+            Ok(())
+        })?;
+        store.measure(clock, || {
+            for record in &made {
+                last = activations.store(record.clone())?;
+            }
+            Ok(())
+        })?;
     }
     activations.durable(last).await?;
     let elapsed = clock.now() - before;
     activations.flush().await?;
-    let cpu = cpu_time()? - cpu_before;
-    let each = |time: Duration| time.as_secs_f64() * 1e6 / records as f64;
     say(&format!("{records} records in {elapsed:?}, waiting for the disk {waited:?} of it"));
-    say(&format!(
-        "wall time of the caller: accept {:.2} us, started {:.2} us, store {:.2} us (slowest {slowest:?})",
-        each(in_accept - waited),
-        each(in_started),
-        each(in_store)
-    ));
-    say(&format!("processor time of the caller for all three: {:.2} us", each(of_caller)));
-    say(&format!(
-        "processor time of the whole process: {:.2} us for each, making the record included",
-        each(cpu)
-    ));
+    for cost in &costs {
+        cost.say(records);
+    }
+    say_threads(records)
+}
+
+/// Waits while so much waits for the disk that the next thousand might not be taken.
+async fn wait_for_room(stores: &Stores, clock: &Arc<dyn Clock>, waited: &mut Duration) -> Outcome<()> {
+    let before = clock.now();
+    while stores.usage()?.pending_bytes > Config::default().pending_size.as_bytes() * 9 / 10 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    *waited += clock.now() - before;
     Ok(())
 }
 
-/// Repeats what the store refuses because too much waits for the disk.
-async fn retry<T>(
-    waited: &mut Duration,
-    clock: &Arc<dyn Clock>,
-    call: impl Fn() -> Result<T, store::StoreError>,
-) -> Outcome<T> {
-    loop {
-        match call() {
-            Ok(answer) => return Ok(answer),
-            Err(error) if error.retryable => {
-                let before = clock.now();
-                tokio::time::sleep(Duration::from_millis(5)).await;
-                *waited += clock.now() - before;
-            }
-            Err(error) => return Err(error.into()),
+/// What each thread has taken of the processor, for each record.
+fn say_threads(records: u64) -> Outcome<()> {
+    for entry in std::fs::read_dir("/proc/self/task")? {
+        let path = entry?.path();
+        let name = std::fs::read_to_string(path.join("comm"))?;
+        let stat = std::fs::read_to_string(path.join("stat"))?;
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        // User and system time, in ticks of 10 ms.
+        let ticks = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
+        if ticks > 2 {
+            let each = ticks as f64 * 1e4 / records as f64;
+            say(&format!("thread {}: {each:.2} us of processor for each record", name.trim()));
         }
     }
+    Ok(())
 }
 
 async fn read(stores: &Stores, clock: &Arc<dyn Clock>, records: u64, begin: u64) -> Outcome<()> {
@@ -219,10 +253,6 @@ fn resident_kb() -> Outcome<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
-}
-
-fn cpu_time() -> Outcome<Duration> {
-    processor_time(libc::CLOCK_PROCESS_CPUTIME_ID)
 }
 
 fn thread_cpu_time() -> Outcome<Duration> {

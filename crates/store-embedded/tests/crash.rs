@@ -52,7 +52,7 @@ fn activation_id(number: u64) -> ActivationId {
 }
 
 fn record_of(number: u64) -> Activation {
-    record(if number % 3 == 0 { "one" } else { "two" }, "pkg/a", BEGIN + (number >> 32), number)
+    record(if number.is_multiple_of(3) { "one" } else { "two" }, "pkg/a", BEGIN + (number >> 32), number)
 }
 
 fn body(number: u64) -> Bytes {
@@ -78,7 +78,7 @@ async fn process_to_be_killed() {
     for unfinished in stores.activations.unfinished() {
         let number = u64::try_from(unfinished.intent.activation_id.bits() & u128::from(u64::MAX)).unwrap();
         assert_eq!(unfinished.intent.body, body(number));
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             stores.activations.store(Arc::new(record_of(number))).unwrap();
             say(&format!("stored {number}"));
         }
@@ -236,12 +236,12 @@ async fn nothing_acknowledged_is_lost_or_doubled_by_kill_9() {
     for round in 1..=ROUNDS {
         run_and_kill(dir.path(), round, &mut told);
         // Every other round the next process is the first to see what was left.
-        if round % 2 == 0 || round == ROUNDS {
+        if round.is_multiple_of(2) || round == ROUNDS {
             let stores = open_in(dir.path());
             check(&stores, &told).await;
             let usage = stores.usage().unwrap();
             assert_eq!(usage.journal_gaps, 0, "kill -9 leaves no gap");
-            if round % 4 == 0 {
+            if round.is_multiple_of(4) {
                 stores.activations.flush().await.unwrap();
                 let usage = stores.usage().unwrap();
                 assert_eq!(usage.pending_bytes, 0);

@@ -81,7 +81,7 @@ async fn everything_is_there_after_reopening_with_and_without_a_flush() {
         for at in 0..10 {
             keep(&stores, record("ns", "a", BEGIN + round * 10 + at, round * 10 + at));
         }
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             stores.activations.flush().await.unwrap();
         }
     }
@@ -145,7 +145,7 @@ async fn old_intents_do_not_keep_the_journal() {
         stores.activations.started(id(BEGIN, 1)).unwrap();
         for number in 2..500 {
             keep(&stores, record("ns", "a", BEGIN, number));
-            if number % 50 == 0 {
+            if number.is_multiple_of(50) {
                 stores.activations.flush().await.unwrap();
             }
         }
