@@ -8,6 +8,7 @@ use super::marks::{Extent, Fault, Marks, Moved};
 use super::overlay::Overlay;
 use crate::{Config, OpenError};
 use bytes::Bytes;
+use fjall::compaction::Leveled;
 use fjall::config::CompressionPolicy;
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions};
 use parking_lot::{Mutex, RwLock};
@@ -25,6 +26,9 @@ const SEGMENTS_OF_AGE: u64 = 16;
 const SEGMENTS_OF_SIZE: u64 = 32;
 /// A segment is not longer than this: lists by namespace are merged within a segment, the more often the longer it is.
 const LARGEST_SEGMENT: u64 = 512 << 20;
+/// How many batches stand side by side in a tree before they are merged into the rest of the segment, which writes much
+/// of that again. Each makes a list look into one place more.
+const BATCHES_APART: u8 = 16;
 /// How many files are held open.
 const OPEN_FILES: usize = 256;
 /// The least that the engine takes. It is not used: see the head of this file.
@@ -262,6 +266,7 @@ impl Segment {
         let tree = |name: &str, found_by_key: bool| {
             let options = || {
                 KeyspaceCreateOptions::default()
+                    .compaction_strategy(Arc::new(Leveled::default().with_l0_threshold(BATCHES_APART)))
                     .data_block_compression_policy(CompressionPolicy::all(CompressionType::Lz4))
                     // Filters serve to see that a key is missing, which is asked of records only.
                     .expect_point_read_hits(!found_by_key)
