@@ -9,7 +9,10 @@ use engine::pool::{self, Pool};
 use engine::proxy::{self, Assignment, Keep, Spec};
 use machine::Instant;
 use parking_lot::Mutex;
-use rpc::{CreateOrder, Directory, InvokerCapacity, InvokerLink, NackReason, Order, Report, ReportKind};
+use rpc::{
+    ActivationMessage, Attempt, CreateOrder, Directory, Epoch, InvokerCapacity, InvokerLink, NackReason,
+    Order, Report, ReportKind,
+};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -148,20 +151,20 @@ impl Invoker {
         }
     }
 
-    /// Puts something into the mailbox of a container; gives it back where there is none, or it is full.
-    fn mail(&self, container: ContainerId, mail: Mail) -> Result<(), (NackReason, Mail)> {
+    /// Puts something into the mailbox of a container, unless there is none, or it is full.
+    fn mail(&self, container: ContainerId, mail: Mail) -> Result<(), NackReason> {
         let containers = self.containers.pin();
-        let Some(mailbox) = containers.get(&container) else { return Err((NackReason::Unknown, mail)) };
+        let mailbox = containers.get(&container).ok_or(NackReason::Unknown)?;
         mailbox.try_send(mail).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(mail) => (NackReason::NoCredit, mail),
-            mpsc::error::TrySendError::Closed(mail) => (NackReason::Unknown, mail),
+            mpsc::error::TrySendError::Full(_) => NackReason::NoCredit,
+            mpsc::error::TrySendError::Closed(_) => NackReason::Unknown,
         })
     }
 
     /// Tells a container something that it may hear too late without harm: it is going then anyway.
     fn tell(&self, container: ContainerId, event: proxy::Event) {
-        if let Err((NackReason::NoCredit, mail)) = self.mail(container, Mail::Event(event)) {
-            tracing::error!(%container, ?mail, "mailbox of a container is full");
+        if self.mail(container, Mail::Event(event)) == Err(NackReason::NoCredit) {
+            tracing::error!(%container, "mailbox of a container is full");
         }
     }
 
@@ -193,12 +196,18 @@ impl Invoker {
         spawn("container", OnPanic::Log, Task::new(this, container, spec, assignment).run(receive));
     }
 
-    fn dispatch(&self, from: SchedulerId, container: ContainerId, mail: Mail) {
-        let Err((reason, mail)) = self.mail(container, mail) else { return };
-        if let Mail::Dispatch { attempt, message, .. } = mail {
-            let activation = message.activation_id;
-            let kind = ReportKind::Nack { container, activation, attempt, reason };
-            self.report(from, message.queue.clone(), kind);
+    fn dispatch(
+        &self,
+        from: SchedulerId,
+        container: ContainerId,
+        epoch: Epoch,
+        attempt: Attempt,
+        message: Arc<ActivationMessage>,
+    ) {
+        let (queue, activation) = (message.queue.clone(), message.activation_id);
+        let mail = Mail::Dispatch { from, epoch, attempt, message };
+        if let Err(reason) = self.mail(container, mail) {
+            self.report(from, queue, ReportKind::Nack { container, activation, attempt, reason });
         }
     }
 
@@ -226,11 +235,11 @@ impl InvokerLink for Invoker {
     fn order(&self, from: SchedulerId, order: Order) {
         match order {
             Order::Dispatch { container, epoch, attempt, message } => {
-                self.dispatch(from, container, Mail::Dispatch { from, epoch, attempt, message });
+                self.dispatch(from, container, epoch, attempt, message);
             }
             Order::Recall { queue, container, activation, attempt } => {
                 let recall = Mail::Event(proxy::Event::Recall { activation, attempt });
-                if let Err((reason, _)) = self.mail(container, recall) {
+                if let Err(reason) = self.mail(container, recall) {
                     self.report(from, queue, ReportKind::Nack { container, activation, attempt, reason });
                 }
             }

@@ -1,13 +1,15 @@
 //! The roles in one process under paused time: from the request to the record.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use container::fake::{Echo, Reaction, Script};
 use container::{Answer, ContainerSpec, InitRequest, LogStream, RunRequest};
 use http::{Method, StatusCode};
+use oxiwhisk_testkit::{Cluster, ClusterConfig, Reply};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use oxiwhisk_testkit::{Cluster, ClusterConfig, Reply};
 
 async fn cluster(script: impl Script) -> Cluster {
     let cluster = Cluster::start(ClusterConfig::default(), script).await;

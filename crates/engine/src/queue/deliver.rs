@@ -65,7 +65,7 @@ impl<M: Message> Queue<M> {
         self.release_if_parted(slot, out);
         self.pump(now, out);
         let is_calm = self.phase == Phase::Serving && !self.live.as_ref().is_some_and(|live| live.deleted);
-        if is_calm && self.backlog.is_empty() && !self.supply.is_asking() {
+        if is_calm && self.backlog.is_empty() && !self.supply.is_expecting() {
             self.watch_surplus(now);
         } else {
             self.settle(now, out);

@@ -23,6 +23,7 @@ mod deliver;
 mod demand;
 mod event;
 mod fleet;
+mod orders;
 mod scale;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::decide::{Decision, Rules, Snapshot, Standing, decide, surplus};
 use super::fleet::Slot;
-use super::{Command, CreateRequest, DropReason, Message, Phase, Queue, Refusal, RefusalReason};
+use super::{Command, DropReason, Message, Phase, Queue, Refusal, RefusalReason};
 use crate::arbiter::{Answer, DenialReason, NamespaceView, TokenRequest};
 use crate::creation::StartFailure;
 use machine::Instant;
@@ -15,11 +15,11 @@ use types::{ContainerRef, CreationId, InvokerId, Revision};
 pub(super) struct Supply {
     number: u32,
     next_order: u32,
-    orders: BTreeMap<CreationId, Revision>,
+    pub(super) orders: BTreeMap<CreationId, Revision>,
     /// Those of them that were asked back.
-    withdrawn: BTreeSet<CreationId>,
+    pub(super) withdrawn: BTreeSet<CreationId>,
     /// Orders for the live revision.
-    orders_live: u32,
+    pub(super) orders_live: u32,
     /// Tokens that were asked for and not granted yet.
     asked: u32,
     /// Tokens that the arbiter wants back; those of containers that are leaving count as on their way.
@@ -28,8 +28,8 @@ pub(super) struct Supply {
     idle_only: bool,
     namespace: NamespaceView,
     /// Paused containers of the live revision, which an order wakes.
-    paused: BTreeSet<ContainerRef>,
-    initialised: bool,
+    pub(super) paused: BTreeSet<ContainerRef>,
+    pub(super) initialised: bool,
     /// Since when the namespace has had nothing to give.
     starved_since: Option<Instant>,
     /// Until when the namespace is known to have a limit of zero.
@@ -78,8 +78,9 @@ impl Supply {
         self.orders_live
     }
 
-    pub(super) const fn is_asking(&self) -> bool {
-        self.asked > 0
+    /// Whether containers are on their way that nothing may be waiting for any more.
+    pub(super) fn is_expecting(&self) -> bool {
+        self.asked > 0 || self.orders.len() > self.withdrawn.len()
     }
 
     pub(super) const fn is_starved(&self) -> bool {
@@ -109,7 +110,7 @@ impl Supply {
         self.initialised = false;
     }
 
-    fn next_creation(&mut self) -> CreationId {
+    pub(super) fn next_creation(&mut self) -> CreationId {
         let id = CreationId((u64::from(self.number) << 32) | u64::from(self.next_order));
         self.next_order = self.next_order.wrapping_add(1);
         id
@@ -181,29 +182,6 @@ impl<M: Message> Queue<M> {
                 self.request(out);
             }
         }
-    }
-
-    /// Asks for orders back that nothing waits for any more, the youngest first, so that a burst that is over does not go
-    /// on to make containers where there was no room for them before.
-    fn withdraw_surplus(&mut self, out: &mut Vec<Command<M>>) {
-        let open = self.supply.orders.len() - self.supply.withdrawn.len();
-        if open == 0 {
-            return;
-        }
-        let surplus = open.saturating_sub(self.useful_orders() as usize);
-        let is_open = |creation: &CreationId| !self.supply.withdrawn.contains(creation);
-        let youngest: Vec<CreationId> =
-            self.supply.orders.keys().rev().copied().filter(is_open).take(surplus).collect();
-        for creation in youngest {
-            self.supply.withdrawn.insert(creation);
-            out.push(Command::Withdraw { creation });
-        }
-    }
-
-    /// How many containers could take something that waits.
-    fn useful_orders(&self) -> u32 {
-        let concurrency = self.live.as_ref().map_or(1, |live| live.facts.concurrency);
-        count(self.backlog.len()).div_ceil(concurrency)
     }
 
     fn want_nothing(&mut self, out: &mut Vec<Command<M>>) {
@@ -349,102 +327,10 @@ impl<M: Message> Queue<M> {
         self.settle(now, out);
     }
 
-    /// Uses tokens for orders as far as activations wait for them, and gives the rest back.
-    fn order(&mut self, now: Instant, tokens: u32, out: &mut Vec<Command<M>>) {
-        let is_over = matches!(self.phase, Phase::Disowned | Phase::Retired);
-        let live = self.live.as_ref().filter(|live| !live.deleted && !is_over && self.breaker.is_open(now));
-        let mut ordered = 0;
-        if let Some(live) = live {
-            let useful = self.useful_orders();
-            while ordered < tokens && self.supply.orders_live < useful {
-                let creation = self.supply.next_creation();
-                self.supply.orders.insert(creation, live.revision);
-                self.supply.orders_live += 1;
-                self.supply.initialised = true;
-                ordered += 1;
-                out.push(Command::Create(CreateRequest {
-                    creation,
-                    revision: live.revision,
-                    action: live.action.clone(),
-                    facts: live.facts,
-                }));
-            }
-        }
-        if ordered < tokens {
-            self.release(tokens - ordered, out);
-        }
-    }
-
     /// Gives tokens back. They count towards what the arbiter wants back, whatever freed them.
     pub(super) fn release(&mut self, count: u32, out: &mut Vec<Command<M>>) {
         self.supply.debt = self.supply.debt.saturating_sub(count);
         out.push(Command::Release { count });
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the fields of one event")]
-    pub(super) fn created(
-        &mut self,
-        now: Instant,
-        creation: CreationId,
-        container: ContainerRef,
-        revision: Revision,
-        slots: u32,
-        took: Duration,
-        out: &mut Vec<Command<M>>,
-    ) {
-        if !self.take_order(creation) {
-            // Nobody waits for it, unless the same thing was said before.
-            if self.fleet.find(container).is_none() {
-                out.push(Command::Remove { container });
-            }
-            return;
-        }
-        let resumed = self.supply.paused.remove(&container);
-        self.demand.provided(took, resumed);
-        let slot = self.fleet.add(container, slots, now);
-        let is_of_use = self.live.as_ref().is_some_and(|live| live.revision == revision)
-            && matches!(self.phase, Phase::Serving | Phase::Draining);
-        if is_of_use {
-            self.breaker.created();
-            self.pump(now, out);
-            self.watch_surplus(now);
-        } else {
-            self.let_go(now, slot);
-            out.push(Command::Remove { container });
-        }
-        self.settle(now, out);
-    }
-
-    pub(super) fn creation_failed(
-        &mut self,
-        now: Instant,
-        creation: CreationId,
-        failure: StartFailure,
-        out: &mut Vec<Command<M>>,
-    ) {
-        let is_live = self.is_live_order(creation);
-        if !self.take_order(creation) {
-            return;
-        }
-        self.release(1, out);
-        // What became of an older revision says nothing about the live one.
-        if is_live && failure != StartFailure::Withdrawn {
-            self.breaker.failed(now, failure, &self.config.breaker);
-        }
-        self.settle(now, out);
-    }
-
-    fn is_live_order(&self, creation: CreationId) -> bool {
-        let revision = self.supply.orders.get(&creation);
-        self.live.as_ref().is_some_and(|live| revision == Some(&live.revision))
-    }
-
-    fn take_order(&mut self, creation: CreationId) -> bool {
-        if self.is_live_order(creation) {
-            self.supply.orders_live -= 1;
-        }
-        self.supply.withdrawn.remove(&creation);
-        self.supply.orders.remove(&creation).is_some()
     }
 
     pub(super) fn reclaim(&mut self, now: Instant, count: u32, idle_only: bool, out: &mut Vec<Command<M>>) {
@@ -497,6 +383,6 @@ impl<M: Message> Queue<M> {
 }
 
 /// A number of things as it is counted here; more than four thousand million do not fit into memory.
-fn count(things: usize) -> u32 {
+pub(super) fn count(things: usize) -> u32 {
     u32::try_from(things).unwrap_or(u32::MAX)
 }
