@@ -22,7 +22,7 @@ base::config_section! {
         pub move_size: ByteSize as "size such as \"64 MB\"" = ByteSize::mb(6),
         /// How much may wait to be moved, when the disk is slower than the activations. Above it no activation is
         /// accepted any more; above four times as much no record is taken either.
-        pub pending_size: ByteSize as "size such as \"64 MB\"" = ByteSize::mb(64),
+        pub pending_size: ByteSize as "size such as \"64 MB\"" = ByteSize::mb(32),
         /// The size of one file of the journal.
         pub journal_file_size: ByteSize as "size such as \"64 MB\"" = ByteSize::mb(16),
         /// How much of the disk's records is kept in memory for reading.

@@ -21,6 +21,15 @@ fn open_with(config: &Config) -> Stores {
     open(config, SystemClock::shared()).expect("the store opens")
 }
 
+/// A store that has done what it does when it is opened, and moves nothing by itself any more.
+async fn open_idle(config: &Config) -> Stores {
+    let stores = open_with(config);
+    accept(&stores, id(BEGIN, 999));
+    keep(&stores, record("other", "a", BEGIN, 999));
+    stores.activations.flush().await.expect("the store is flushed");
+    stores
+}
+
 fn keep(stores: &Stores, record: Activation) {
     stores.activations.store(Arc::new(record)).expect("the record is stored");
 }
@@ -160,8 +169,8 @@ async fn old_intents_do_not_keep_the_journal() {
 }
 
 /// Twenty records and one started, one waiting intent, in one file of the journal; nothing has been moved.
-fn write_journal(dir: &Path) -> PathBuf {
-    let stores = open_with(&config(dir));
+async fn write_journal(dir: &Path) -> PathBuf {
+    let stores = open_idle(&config(dir)).await;
     accept(&stores, id(BEGIN, 100));
     for number in 0..20 {
         keep(&stores, record("ns", "a", BEGIN + number, number));
@@ -174,7 +183,7 @@ fn write_journal(dir: &Path) -> PathBuf {
 #[tokio::test]
 async fn a_torn_end_is_cut_off() {
     let dir = tempfile::tempdir().unwrap();
-    let path = write_journal(dir.path());
+    let path = write_journal(dir.path()).await;
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() - 3]).unwrap();
     for round in 0..2 {
@@ -190,7 +199,7 @@ async fn a_torn_end_is_cut_off() {
 #[tokio::test]
 async fn an_end_of_zeros_is_cut_off() {
     let dir = tempfile::tempdir().unwrap();
-    let path = write_journal(dir.path());
+    let path = write_journal(dir.path()).await;
     let mut bytes = std::fs::read(&path).unwrap();
     bytes.extend([0; 5000]);
     std::fs::write(&path, &bytes).unwrap();
@@ -202,7 +211,7 @@ async fn an_end_of_zeros_is_cut_off() {
 #[tokio::test]
 async fn damage_in_the_middle_is_said_and_the_rest_is_kept() {
     let dir = tempfile::tempdir().unwrap();
-    let path = write_journal(dir.path());
+    let path = write_journal(dir.path()).await;
     let mut bytes = std::fs::read(&path).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0x40;
@@ -227,7 +236,7 @@ async fn a_missing_file_is_said_and_the_rest_is_kept() {
     let dir = tempfile::tempdir().unwrap();
     let small = Config { journal_file_size: ByteSize::kb(1), ..config(dir.path()) };
     {
-        let stores = open_with(&small);
+        let stores = open_idle(&small).await;
         for number in 0..20 {
             keep(&stores, record("ns", "a", BEGIN + number, number));
         }

@@ -174,6 +174,12 @@ impl Journal {
         self.dir.clone()
     }
 
+    /// Puts a file in the place of the current one that fails as a test needs it.
+    #[cfg(test)]
+    pub(crate) fn replace_file(&mut self, file: File) {
+        self.file = Arc::new(file);
+    }
+
     fn rotate(&mut self) -> io::Result<()> {
         let number = self.number + 1;
         let header = FileHeader { number, follows: self.sequence, first: self.sequence + 1 };
@@ -242,3 +248,6 @@ fn write_error(error: &io::Error) -> StoreError {
     // Whatever the reason, nothing was left behind, so another try does no harm.
     StoreError { retryable: true, ..StoreError::new("write the journal", text) }
 }
+
+#[cfg(test)]
+mod tests;

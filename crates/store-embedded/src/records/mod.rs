@@ -310,3 +310,6 @@ impl Shared {
         Ok(in_memory + self.segments.count(query).map_err(failed)?)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// can go.
 const FILES_KEPT_FOR_INTENTS: usize = 4;
 
+/// How many intents are written again under one hold of the lock, which nobody else gets meanwhile.
+const CARRIED_AT_ONCE: usize = 32;
+
 /// How long the thread waits after a move that failed, at first and at the most; each time twice as long.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
@@ -83,33 +86,46 @@ impl Shared {
         }
         drop(batch);
         self.segments.retain(now)?;
-        self.drop_files(sequence)?;
+        self.drop_files(sequence);
         self.moving.done(sequence);
         Ok(())
     }
 
     /// Drops the journal's files in which every record has been moved and no intent is open.
-    fn drop_files(&self, moved: u64) -> Result<(), Fault> {
+    fn drop_files(&self, moved: u64) {
         loop {
             let mut front = self.front.lock();
-            let Some(file) = front.journal.oldest(moved) else { return Ok(()) };
+            let Some(file) = front.journal.oldest(moved) else { return };
             if front.intents.any_in(file.number) {
                 if front.journal.sealed() <= FILES_KEPT_FOR_INTENTS {
-                    return Ok(());
+                    return;
                 }
-                front.carry_over(file)?;
                 drop(front);
-                // What was written again must be on the disk before the first writing goes.
-                let unsynced = self.front.lock().journal.take_unsynced();
-                unsynced.sync()?;
-                self.sync.synced(unsynced.sequence);
-                front = self.front.lock();
+                if let Err(fault) = self.carry_over(file) {
+                    tracing::error!(file = file.number, %fault, "a file of the journal is kept for its intents");
+                    return;
+                }
+                continue;
             }
             front.journal.forget_oldest();
             let dir = front.journal.dir();
             drop(front);
             journal::remove(&dir, file);
         }
+    }
+
+    /// Writes the open intents of a file again, at the journal's end, and waits until they are on the disk there.
+    fn carry_over(&self, file: SealedFile) -> Result<(), Fault> {
+        let mut last = 0;
+        loop {
+            let mut front = self.front.lock();
+            if !front.intents.any_in(file.number) {
+                break;
+            }
+            last = front.carry_some(file)?;
+        }
+        self.sync.written();
+        Ok(self.sync.wait_durable(last)?)
     }
 
     fn time_to_expiry(&self) -> Option<Duration> {
@@ -131,10 +147,10 @@ impl Front {
         (batch, sequence)
     }
 
-    /// Writes the open intents of a file again, at the journal's end.
-    fn carry_over(&mut self, file: SealedFile) -> Result<(), Fault> {
+    /// Writes some of the open intents of a file again; answers the sequence of the last one.
+    fn carry_some(&mut self, file: SealedFile) -> Result<u64, Fault> {
         let dir = self.journal.dir();
-        for (id, intent) in self.intents.in_file(file.number) {
+        for (id, intent) in self.intents.in_file(file.number, CARRIED_AT_ONCE) {
             let text = journal::read_at(&dir, intent.position)?;
             let is_it = Entry::parse(&text).is_some_and(|entry| entry.sequence == intent.position.sequence);
             let body = decode_intent(payload_of(&text)).filter(|(of, _)| is_it && *of == id);
@@ -143,6 +159,6 @@ impl Front {
             let position = self.journal.append(&mut entry)?;
             self.intents.accept(id, position);
         }
-        Ok(())
+        Ok(self.journal.sequence())
     }
 }

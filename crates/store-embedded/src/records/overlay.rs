@@ -123,9 +123,9 @@ impl Intents {
         self.by_file.contains_key(&file)
     }
 
-    /// The intents that stand in that file of the journal.
-    pub(crate) fn in_file(&self, file: u64) -> Vec<(ActivationId, OpenIntent)> {
-        let intents = self.by_id.iter().filter(|(_, intent)| intent.position.file == file);
+    /// Up to `limit` of the intents that stand in that file of the journal.
+    pub(crate) fn in_file(&self, file: u64, limit: usize) -> Vec<(ActivationId, OpenIntent)> {
+        let intents = self.by_id.iter().filter(|(_, intent)| intent.position.file == file).take(limit);
         intents.map(|(id, intent)| (*id, *intent)).collect()
     }
 

@@ -25,10 +25,10 @@ const SEGMENTS_OF_AGE: u64 = 16;
 /// Into how many segments of equal size the retention is cut: this part of it goes at once.
 const SEGMENTS_OF_SIZE: u64 = 32;
 /// A segment is not longer than this: lists by namespace are merged within a segment, the more often the longer it is.
-const LARGEST_SEGMENT: u64 = 512 << 20;
+const LARGEST_SEGMENT: u64 = 256 << 20;
 /// How many batches stand side by side in a tree before they are merged into the rest of the segment, which writes much
 /// of that again. Each makes a list look into one place more.
-const BATCHES_APART: u8 = 16;
+const BATCHES_APART: u8 = 32;
 /// How many files are held open.
 const OPEN_FILES: usize = 256;
 /// The least that the engine takes. It is not used: see the head of this file.

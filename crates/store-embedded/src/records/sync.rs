@@ -31,6 +31,8 @@ pub(crate) struct SyncGate {
     dirty: AtomicBool,
     asked: Mutex<Asked>,
     wake: Condvar,
+    /// Told after each sync, for threads that wait.
+    done: Condvar,
     progress: watch::Sender<Progress>,
 }
 
@@ -49,6 +51,7 @@ impl SyncGate {
             dirty: AtomicBool::new(false),
             asked: Mutex::default(),
             wake: Condvar::new(),
+            done: Condvar::new(),
             progress: watch::Sender::new(Progress { synced, failure: None }),
         }
     }
@@ -64,6 +67,7 @@ impl SyncGate {
     pub(crate) fn stop(&self) {
         self.asked.lock().stop = true;
         self.wake.notify_one();
+        self.done.notify_all();
     }
 
     /// Waits until everything up to `ticket` is on the disk.
@@ -82,6 +86,24 @@ impl SyncGate {
                 Err(StoreError::new("bring the journal to the disk", why.to_owned()))
             }
             Err(_) => Err(StoreError::new("bring the journal to the disk", "the store is closed")),
+        }
+    }
+
+    /// The same for a thread that may block. It fails too when the store is being closed.
+    pub(crate) fn wait_durable(&self, sequence: u64) -> Result<(), StoreError> {
+        let failed = |why: &str| StoreError::new("bring the journal to the disk", why.to_owned());
+        let mut asked = self.asked.lock();
+        loop {
+            let progress = self.progress.borrow().clone();
+            match progress.failure {
+                _ if progress.synced >= sequence => return Ok(()),
+                Some(why) => return Err(failed(&why)),
+                None if asked.stop => return Err(failed("the store is being closed")),
+                None => {}
+            }
+            asked.urgent = true;
+            self.wake.notify_one();
+            self.done.wait(&mut asked);
         }
     }
 
@@ -104,10 +126,18 @@ impl SyncGate {
     /// For the thread: everything up to `sequence` is on the disk.
     pub(crate) fn synced(&self, sequence: u64) {
         self.progress.send_modify(|progress| progress.synced = sequence);
+        self.tell_threads();
     }
 
     /// For the thread: nobody knows what is on the disk.
     pub(crate) fn failed(&self, why: Arc<str>) {
         self.progress.send_modify(|progress| progress.failure = Some(why));
+        self.tell_threads();
+    }
+
+    fn tell_threads(&self) {
+        // Under the lock, so that nobody is between looking and waiting.
+        let _asked = self.asked.lock();
+        self.done.notify_all();
     }
 }
