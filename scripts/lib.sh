@@ -96,7 +96,10 @@ start_server() {
     local binary=$1 dir=$2 port deadline; shift 2
     port=$(free_port)
     SERVER_URL=http://127.0.0.1:$port
-    "$binary" standalone --host 127.0.0.1 --port "$port" --data-dir "$dir/data" "$@" >"$dir/server.log" 2>&1 &
+    # The server takes every variable of that name as a key of its configuration; those of the scripts are none.
+    local mine=() name
+    for name in "${!OXIWHISK_@}"; do mine+=(-u "$name"); done
+    env "${mine[@]}" "$binary" standalone --host 127.0.0.1 --port "$port" --data-dir "$dir/data" "$@" >"$dir/server.log" 2>&1 &
     SERVER_PID=$!
     deadline=$((SECONDS + 30))
     until curl -sf --max-time 2 -o /dev/null "$SERVER_URL/ping"; do

@@ -105,7 +105,14 @@ impl Server {
         let data_dir = options.data_dir.clone().unwrap_or_else(|| scratch.path().join("data"));
         let output = scratch.path().join("output");
         let file = File::create(&output).expect("a file for the server's output");
-        let child = Command::new(binary())
+        let mut command = Command::new(binary());
+        // The server takes every variable of that name as a key of its configuration; those of the tests are none.
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OXIWHISK_"))
+        {
+            command.env_remove(name);
+        }
+        let child = command
             .arg("standalone")
             .args(["--host", host, "--port", &port.to_string()])
             .arg("--data-dir")

@@ -58,22 +58,24 @@ const FUNCTIONS: [(&str, &str, &str); 4] = [
     (
         "chaos-loop",
         "native:actionloop",
-        "#!/bin/bash\n\
-         field() { [[ $line =~ \"$1\"\\ *:\\ *\"?([0-9a-z-]+) ]]; REPLY=${BASH_REMATCH[1]}; }\n\
-         while IFS= read -r line; do\n\
-           field nonce; nonce=$REPLY; field activation_id; id=$REPLY; field port\n\
-           printf '%s %s' \"$nonce\" \"$id\" >\"/dev/udp/127.0.0.1/$REPLY\"\n\
-           echo \"ran $nonce\"; printf '{\"nonce\": \"%s\"}\\n' \"$nonce\" >&3\n\
-         done\n",
+        r#"#!/bin/bash
+field() { [[ $line =~ \"$1\"\ *:\ *\"?([0-9a-z-]+) ]]; REPLY=${BASH_REMATCH[1]}; }
+while IFS= read -r line; do
+    field nonce; nonce=$REPLY; field activation_id; id=$REPLY; field port
+    printf '%s %s' "$nonce" "$id" >"/dev/udp/127.0.0.1/$REPLY"
+    echo "ran $nonce"; printf '{"nonce": "%s"}\n' "$nonce" >&3
+done
+"#,
     ),
     (
         "chaos-script",
         "native:skeleton",
-        "#!/bin/bash\n\
-         field() { [[ $line =~ \"$1\"\\ *:\\ *\"?([0-9a-z-]+) ]]; REPLY=${BASH_REMATCH[1]}; }\n\
-         line=$1; field nonce; nonce=$REPLY; field port\n\
-         printf '%s %s' \"$nonce\" \"$__OW_ACTIVATION_ID\" >\"/dev/udp/127.0.0.1/$REPLY\"\n\
-         echo \"ran $nonce\"; printf '{\"nonce\": \"%s\"}\\n' \"$nonce\"\n",
+        r#"#!/bin/bash
+field() { [[ $line =~ \"$1\"\ *:\ *\"?([0-9a-z-]+) ]]; REPLY=${BASH_REMATCH[1]}; }
+line=$1; field nonce; nonce=$REPLY; field port
+printf '%s %s' "$nonce" "$__OW_ACTIVATION_ID" >"/dev/udp/127.0.0.1/$REPLY"
+echo "ran $nonce"; printf '{"nonce": "%s"}\n' "$nonce"
+"#,
     ),
 ];
 
