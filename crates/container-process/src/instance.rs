@@ -1,7 +1,9 @@
-//! The directory of one instance: its lock, and the record of what it has made on this machine outside of it.
+//! The directory of one instance, and in it one file that is both its lock and the record of what the instance has
+//! made on this machine outside of it.
 //!
-//! What is made is written down before it is made, so that a sweep finds it after any end. Two instances never share a
-//! directory, and none touches what the record of another names.
+//! What is made is written down before it is made, so that a sweep finds it after any end. Server and spawner hold the
+//! same open file: it can be read even when somebody has removed the directory. Two instances never share a directory,
+//! and none touches what the record of another names.
 
 use crate::cgroup;
 use crate::spawner::netlink::Netlink;
@@ -11,11 +13,14 @@ use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
+
+/// The name of the file.
+const FILE: &str = "instance";
 
 /// How long a start waits for the spawner of an earlier server that is still cleaning up.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
@@ -29,8 +34,7 @@ pub(crate) struct Instance {
     dir: PathBuf,
     name: String,
     record: Mutex<Record>,
-    /// `None` for the spawner, which keeps the server's own.
-    lock: Option<File>,
+    file: File,
 }
 
 /// What was made outside of the directory.
@@ -57,10 +61,11 @@ impl Instance {
         let dir = dir.canonicalize()?;
         // Other users of this machine have no business in functions' code.
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o700))?;
-        let lock = File::options().create(true).truncate(false).write(true).open(dir.join("lock"))?;
+        let file =
+            File::options().create(true).truncate(false).read(true).write(true).open(dir.join(FILE))?;
         let mut waited = Duration::ZERO;
         loop {
-            match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => break,
                 Err(rustix::io::Errno::WOULDBLOCK) if waited < LOCK_PATIENCE => {
                     std::thread::sleep(LOCK_INTERVAL);
@@ -73,21 +78,13 @@ impl Instance {
                 Err(error) => return Err(error.into()),
             }
         }
-        let mut instance = Instance::reopen(&dir);
-        instance.lock = Some(lock);
-        Ok(instance)
+        Ok(Instance::adopt(&dir, file))
     }
 
-    /// The instance of a directory, without its lock: for the spawner of the process that has it.
-    pub(crate) fn reopen(dir: &Path) -> Instance {
-        let record = fs::read(dir.join("record.json")).ok();
-        let record = record.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
-        Instance {
-            name: format!("{:08x}", fingerprint(dir)),
-            dir: dir.to_owned(),
-            record: Mutex::new(record),
-            lock: None,
-        }
+    /// The instance whose locked file another process has handed over: for the spawner.
+    pub(crate) fn adopt(dir: &Path, file: File) -> Instance {
+        let name = format!("{:08x}", fingerprint(dir));
+        Instance { name, dir: dir.to_owned(), record: Mutex::new(read(&file)), file }
     }
 
     /// Eight characters that tell this instance from others on the machine.
@@ -100,9 +97,9 @@ impl Instance {
         &self.dir
     }
 
-    /// The lock, for the spawner to keep.
-    pub(crate) fn lock(&self) -> Option<BorrowedFd<'_>> {
-        self.lock.as_ref().map(AsFd::as_fd)
+    /// The locked file, for the spawner to keep.
+    pub(crate) fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 
     /// The directory of a slot, which holds `action`.
@@ -148,6 +145,8 @@ impl Instance {
     /// few seconds for processes to die. What could not be removed stays on record for the next time.
     pub(crate) fn sweep(&self) {
         let Ok(mut record) = self.record.lock() else { return };
+        // The other holder of the file may have written since.
+        *record = read(&self.file);
         record.cgroups.retain(|path| !cgroup::remove_tree(path));
         // The last rules belong to what the first ones set up, hence the reverse.
         for command in record.undo.drain(..).rev() {
@@ -164,11 +163,8 @@ impl Instance {
         }
         let _ = fs::remove_dir_all(self.dir.join("slots"));
         let _ = fs::remove_dir(self.dir.join("root"));
-        if *record == Record::default() {
-            let _ = fs::remove_file(self.dir.join("record.json"));
-        } else {
-            let _ = self.write(&record);
-        }
+        // Where this fails, a later sweep finds nothing behind what the record names.
+        let _ = self.write(&record);
     }
 
     fn change(&self, change: impl FnOnce(&mut Record)) -> io::Result<()> {
@@ -184,10 +180,21 @@ impl Instance {
     }
 
     fn write(&self, record: &Record) -> io::Result<()> {
-        let part = self.dir.join("record.part");
-        fs::write(&part, serde_json::to_vec(record)?)?;
-        fs::rename(part, self.dir.join("record.json"))
+        let text = serde_json::to_vec(record)?;
+        self.file.write_all_at(&text, 0)?;
+        // Whoever is killed here leaves the end of a longer text, which is not read.
+        self.file.set_len(text.len() as u64)
     }
+}
+
+/// The record in a file: the first JSON text there; nothing where there is none.
+fn read(file: &File) -> Record {
+    let mut text = Vec::new();
+    let mut part = [0u8; 4096];
+    while let Ok(length @ 1..) = file.read_at(&mut part, text.len() as u64) {
+        text.extend(&part[..length]);
+    }
+    serde_json::Deserializer::from_slice(&text).into_iter().next().and_then(Result::ok).unwrap_or_default()
 }
 
 fn run_quietly(command: &[String]) {
@@ -227,7 +234,7 @@ mod tests {
     fn a_live_instance_keeps_others_out() {
         let dir = tempfile::tempdir().unwrap();
         let first = Instance::open(dir.path()).unwrap();
-        let other = File::options().write(true).open(dir.path().join("lock")).unwrap();
+        let other = File::options().write(true).open(dir.path().join(FILE)).unwrap();
         assert!(flock(&other, FlockOperation::NonBlockingLockExclusive).is_err());
         drop(first);
         flock(&other, FlockOperation::NonBlockingLockExclusive).unwrap();

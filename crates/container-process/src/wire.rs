@@ -20,7 +20,7 @@ pub(crate) const MAX_PACKET: usize = 160 << 10;
 /// The most descriptors that come with one packet: a socket and one for each cgroup hierarchy.
 pub(crate) const MAX_FDS: usize = 12;
 
-/// The first packet to the spawner. With it comes the lock of the instance, for the spawner to keep.
+/// The first packet to the spawner. With it comes the instance's locked file, for the spawner to keep.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Hello {
     /// The directory of the instance, where it keeps what is to be swept.

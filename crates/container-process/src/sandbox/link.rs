@@ -137,8 +137,7 @@ impl Link {
         let socket = register(ours)?;
         let run_dir = self.instance.dir().to_owned();
         let hello = Hello { run_dir, view: self.view.clone(), rootless: self.rootless };
-        let fds: Vec<_> = self.instance.lock().into_iter().collect();
-        send(&socket, &hello, &fds).await?;
+        send(&socket, &hello, &[self.instance.file()]).await?;
         let answer = tokio::time::timeout(READY_PATIENCE, receive::<Answer>(&socket)).await;
         match answer.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "the spawner does not answer"))?? {
             Some((Answer::Ready, _)) => {

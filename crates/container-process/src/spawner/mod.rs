@@ -54,9 +54,9 @@ pub fn main() -> ExitCode {
 
 struct Spawner {
     socket: OwnedFd,
-    /// Kept locked as long as this process lives, so that the next server waits until this one has cleaned up.
-    lock: Option<OwnedFd>,
-    run_dir: PathBuf,
+    /// Its file stays locked as long as this process lives, so that the next server waits until this one has cleaned
+    /// up.
+    instance: Instance,
     root: PathBuf,
     rootless: bool,
     filter: Filter,
@@ -78,8 +78,10 @@ impl Spawner {
         let _ = wire::send(socket.as_fd(), &answer, &[]);
         let (root, filter) = made?;
         let Hello { run_dir, rootless, .. } = hello;
-        let lock = fds.into_iter().next();
-        Ok(Some(Spawner { socket, lock, run_dir, root, rootless, filter, children: BTreeSet::new() }))
+        let missing = || Failure::new("keep the instance's file", &io::ErrorKind::NotFound.into());
+        let file = fds.into_iter().next().ok_or_else(missing)?;
+        let instance = Instance::adopt(&run_dir, file.into());
+        Ok(Some(Spawner { socket, instance, root, rootless, filter, children: BTreeSet::new() }))
     }
 
     fn make(hello: &Hello) -> Result<(PathBuf, Filter), Failure> {
@@ -174,17 +176,15 @@ impl Spawner {
         for pid in &self.children {
             sys::kill(*pid);
         }
-        let instance = Instance::reopen(&self.run_dir);
         // Frozen processes die only when they thaw, so that waiting for them comes after the sweep.
-        instance.sweep();
+        self.instance.sweep();
         while !self.children.is_empty() {
             match sys::wait_any(false) {
                 Ok(Some((pid, _))) => self.children.remove(&pid),
                 Ok(None) | Err(_) => break,
             };
         }
-        instance.sweep();
-        drop(self.lock.take());
+        self.instance.sweep();
         ExitCode::SUCCESS
     }
 }

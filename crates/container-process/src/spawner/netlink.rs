@@ -217,3 +217,24 @@ fn link_header(index: i32, up: bool) -> Vec<u8> {
 fn family() -> u8 {
     u8::try_from(libc::AF_INET).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claimed_range_belongs_to_one_until_it_is_released() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("SKIPPED: the superuser is needed");
+            return;
+        }
+        let netlink = Netlink::open().unwrap();
+        // One that is kept for documentation.
+        let range = Ipv4Addr::new(203, 0, 113, 0);
+        netlink.claim_range(range, 24).unwrap();
+        assert_eq!(netlink.claim_range(range, 24).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        netlink.release_range(range, 24).unwrap();
+        netlink.claim_range(range, 24).unwrap();
+        netlink.release_range(range, 24).unwrap();
+    }
+}

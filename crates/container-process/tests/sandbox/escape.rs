@@ -69,7 +69,8 @@ async fn the_machines_files_are_out_of_reach() {
         "os.open('/tmp/../../../../etc/shadow', os.O_RDONLY)",
         "os.chroot('/tmp')",
     ]);
-    for path in [world.dir.path().join("secret"), world.run_dir().join("lock"), world.run_dir().join("slots")]
+    for path in
+        [world.dir.path().join("secret"), world.run_dir().join("instance"), world.run_dir().join("slots")]
     {
         attempts.push(format!("os.stat('{}')", path.display()));
     }
@@ -100,6 +101,8 @@ async fn nothing_but_tmp_and_shm_can_be_written() {
         "open('/dev/null', 'w').write('x')",
         "len(open('/dev/urandom', 'rb').read(8))",
         "os.getpid() > 1",
+        "os.statvfs('/action').f_flag & os.ST_RDONLY or 1 / 0",
+        "os.statvfs('/usr').f_flag & os.ST_RDONLY or 1 / 0",
         "__import__('pwd').getpwuid(os.getuid()).pw_name",
     ]);
     for (attempt, answer) in attempt(&world, &good).await {

@@ -14,7 +14,8 @@ const VARIABLE: &str = "OXIWHISK_TEST_SERVER_DIR";
 const SLEEPER: &str = "import os, time\ndef main(a):\n  if os.fork() == 0:\n    os.setsid()\n    while True: time.sleep(1)\n  return {'uid': os.getuid()}";
 
 /// What of an instance is on the machine: cgroups, interfaces, rules, mounts, directories, processes.
-fn traces(run_dir: &Path, name: &str) -> Vec<String> {
+fn traces(run_dir: &Path, marks: &Marks) -> Vec<String> {
+    let name = marks.name.as_str();
     let mut traces = Vec::new();
     let mut folders = vec![PathBuf::from("/sys/fs/cgroup")];
     while let Some(folder) = folders.pop() {
@@ -35,6 +36,8 @@ fn traces(run_dir: &Path, name: &str) -> Vec<String> {
     let rules = Command::new("nft").args(["list", "tables"]).output();
     let rules = rules.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     traces.extend(rules.lines().filter(|line| line.contains(name)).map(str::to_owned));
+    let routes = std::fs::read_to_string("/proc/net/route").unwrap();
+    traces.extend(routes.lines().filter(|line| line.contains(&marks.route)).map(str::to_owned));
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     let dir = run_dir.to_string_lossy();
     traces.extend(mounts.lines().filter(|line| line.contains(&*dir)).map(str::to_owned));
@@ -48,11 +51,23 @@ fn traces(run_dir: &Path, name: &str) -> Vec<String> {
     traces
 }
 
-/// The name of the instance of a directory, from the cgroups on record.
-fn instance_name(run_dir: &Path) -> String {
-    let record = std::fs::read_to_string(run_dir.join("record.json")).unwrap();
-    let at = record.find("oxiwhisk_").expect("a cgroup is on record") + "oxiwhisk_".len();
-    record[at..at + 8].to_owned()
+/// What an instance is known by on the machine, from its record.
+struct Marks {
+    name: String,
+    /// The line that its range of addresses has among the routes.
+    route: String,
+}
+
+impl Marks {
+    fn of(run_dir: &Path) -> Marks {
+        let text = std::fs::read_to_string(run_dir.join("instance")).unwrap();
+        let record: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let group = Path::new(record["cgroups"][0].as_str().expect("a cgroup is on record")).to_owned();
+        let name = group.file_name().unwrap().to_str().unwrap().strip_prefix("oxiwhisk_").unwrap().to_owned();
+        let range: std::net::Ipv4Addr =
+            record["range"][0].as_str().expect("a range is on record").parse().unwrap();
+        Marks { name, route: format!("*\t{:08X}\t", u32::from(range).swap_bytes()) }
+    }
 }
 
 /// A container with a process in it that does not want to end.
@@ -71,14 +86,27 @@ async fn a_stop_leaves_nothing() {
         return;
     }
     let world = World::open().await;
-    let name = instance_name(&world.run_dir());
+    let marks = Marks::of(&world.run_dir());
     let running = sleeper(&world.factory, 1).await;
     let paused = sleeper(&world.factory, 2).await;
     paused.pause().await.unwrap();
-    assert!(traces(&world.run_dir(), &name).len() > 3);
+    assert!(traces(&world.run_dir(), &marks).len() > 3);
     world.factory.close().await;
-    assert_eq!(traces(&world.run_dir(), &name), Vec::<String>::new());
+    assert_eq!(traces(&world.run_dir(), &marks), Vec::<String>::new());
     tokio::time::timeout(ENOUGH, running.ended()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_leaves_nothing_although_the_directory_was_removed() {
+    if !is_root("a_stop_leaves_nothing_although_the_directory_was_removed") {
+        return;
+    }
+    let world = World::open().await;
+    let marks = Marks::of(&world.run_dir());
+    let _running = sleeper(&world.factory, 1).await;
+    std::fs::remove_dir_all(world.run_dir()).unwrap();
+    world.factory.close().await;
+    assert_eq!(traces(&world.run_dir(), &marks), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,7 +115,7 @@ async fn containers_end_with_the_spawner_and_another_one_serves() {
         return;
     }
     let world = World::open().await;
-    let name = instance_name(&world.run_dir());
+    let marks = Marks::of(&world.run_dir());
     let running = sleeper(&world.factory, 1).await;
     // The one process of this test that is the spawner: our child, which the sandboxes are children of.
     let own = std::process::id();
@@ -122,7 +150,7 @@ async fn containers_end_with_the_spawner_and_another_one_serves() {
     };
     load(&*next, SLEEPER).await;
     world.factory.close().await;
-    assert_eq!(traces(&world.run_dir(), &name), Vec::<String>::new());
+    assert_eq!(traces(&world.run_dir(), &marks), Vec::<String>::new());
 }
 
 /// Not a test: the server of the tests below, in a process of its own.
@@ -171,10 +199,10 @@ async fn after_a_kill_of_the_server_its_spawner_cleans_up() {
     let dir = tempfile::tempdir().unwrap();
     let run_dir = dir.path().join("run");
     let server = Server::start(&run_dir);
-    let name = instance_name(&run_dir);
-    assert!(traces(&run_dir, &name).len() > 5);
+    let marks = Marks::of(&run_dir);
+    assert!(traces(&run_dir, &marks).len() > 5);
     server.kill();
-    eventually("nothing is left", || traces(&run_dir, &name).is_empty()).await;
+    eventually("nothing is left", || traces(&run_dir, &marks).is_empty()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -185,7 +213,7 @@ async fn pool_10_after_a_kill_of_everything_the_next_start_cleans_up() {
     let dir = tempfile::tempdir().unwrap();
     let run_dir = dir.path().join("run");
     let server = Server::start(&run_dir);
-    let name = instance_name(&run_dir);
+    let marks = Marks::of(&run_dir);
     // Spawner and server at once: nobody is left to clean up.
     let parent = server.process.id();
     for pid in processes(|process| {
@@ -199,14 +227,14 @@ async fn pool_10_after_a_kill_of_everything_the_next_start_cleans_up() {
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
     }
     server.kill();
-    let before = traces(&run_dir, &name);
+    let before = traces(&run_dir, &marks);
     assert!(!before.is_empty(), "there is something to be swept");
     let factory = ProcessFactory::open(settings(run_dir.clone(), Config::default())).await.unwrap();
-    assert_eq!(instance_name(&run_dir), name);
+    assert_eq!(Marks::of(&run_dir).name, marks.name);
     let container = sleeper(&factory, 1).await;
     container.destroy().await;
     factory.close().await;
-    assert_eq!(traces(&run_dir, &name), Vec::<String>::new());
+    assert_eq!(traces(&run_dir, &marks), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
