@@ -52,7 +52,13 @@ impl Breaker {
         }
     }
 
+    /// A creation failed. Orders that were given together and fail together are one failure: a burst that finds no room
+    /// says no more about the next order than a single one does.
     pub(super) fn failed(&mut self, now: Instant, failure: StartFailure, config: &BreakerConfig) {
+        if !self.is_open(now) && self.last.is_some() {
+            self.last = Some(failure);
+            return;
+        }
         self.failures = self.failures.saturating_add(1);
         self.proven = false;
         self.ramp = 1;
@@ -100,4 +106,24 @@ impl Breaker {
 /// `first` times two to the power of `times`, without overflow.
 fn doubled(first: Duration, times: u32) -> Duration {
     first.saturating_mul(1_u32.checked_shl(times).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::CreationFailure;
+
+    #[test]
+    fn orders_that_fail_together_are_one_failure() {
+        let config = BreakerConfig::default();
+        let (mut breaker, now) = (Breaker::new(), Instant::from_millis(50));
+        for _ in 0..20 {
+            breaker.failed(now, StartFailure::Reported(CreationFailure::NoResources), &config);
+        }
+        assert_eq!(breaker.closed_until(), Some(now + config.first_wait));
+        assert!(!breaker.gives_up(&config));
+        let later = now + config.first_wait;
+        breaker.failed(later, StartFailure::Timeout, &config);
+        assert_eq!(breaker.closed_until(), Some(later + config.first_wait * 2));
+    }
 }
