@@ -526,6 +526,14 @@ proptest! {
                 Step::Wait { millis } => bench.after(Duration::from_millis(u64::from(*millis))),
             };
         }
+        for command in &said {
+            if let Command::Start { container, spec, assignment } = command {
+                memory.insert(container.0, spec.memory);
+                if let Some(order) = assignment {
+                    *orders.get_mut(&order.creation).unwrap() += 1;
+                }
+            }
+        }
         // Whatever was told to go goes, and then nobody waits any more.
         let mut answers = bench.on(Event::Drain);
         for container in memory.into_keys() {

@@ -205,7 +205,8 @@ fn a_container_of_an_older_revision_that_comes_late_is_removed() {
     bed.submit(1);
     let mut newer = note(2);
     newer.action.revision = 2;
-    assert_eq!(bed.on(Event::Submit { message: newer }), ["remove outdated 1", "create 1 of 2"]);
+    let said = bed.on(Event::Submit { message: newer });
+    assert_eq!(said, ["remove outdated 1", "withdraw 0", "create 1 of 2"]);
     assert_eq!(bed.created_as(0, 1, 1), ["remove 1"]);
     assert_eq!(bed.on(gone(1)), ["release 1"]);
     assert_eq!(bed.created_as(1, 2, 2), ["run 1 on 2 as 2"]);
