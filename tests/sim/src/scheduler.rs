@@ -181,7 +181,8 @@ impl World {
         while let Some(work) = self.scheduler.work.pop_front() {
             done += 1;
             if done > MOST_WORK {
-                return self.violate("progress", || format!("the scheduler's machines go on for ever: {work:?}"));
+                return self
+                    .violate("progress", || format!("the scheduler's machines go on for ever: {work:?}"));
             }
             self.trace(|_| format!("  {work:?}"));
             match work {

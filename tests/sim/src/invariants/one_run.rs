@@ -30,7 +30,9 @@ pub(crate) fn at_report(
     let known = world.oracle.known_mut(id);
     match known.attempts.iter_mut().find(|this| (this.attempt, this.invoker, this.container) == here) {
         Some(this) => this.reported = true,
-        None => world.violate(NAME, || format!("{container} says that it starts {id}, which it was not given")),
+        None => {
+            world.violate(NAME, || format!("{container} says that it starts {id}, which it was not given"))
+        }
     }
 }
 
