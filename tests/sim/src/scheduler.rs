@@ -200,10 +200,10 @@ impl World {
                     self.scheduler.work.extend(out.into_iter().map(Work::FromArbiter));
                 }
                 Work::FromArbiter(arbiter::Command::Answer { queue, answer }) => {
-                    self.to_queue(queue, queue::Event::Tokens(answer));
+                    self.tell_queue(queue, queue::Event::Tokens(answer));
                 }
                 Work::FromArbiter(arbiter::Command::Reclaim { queue, count, idle_only }) => {
-                    self.to_queue(queue, queue::Event::Reclaim { count, idle_only });
+                    self.tell_queue(queue, queue::Event::Reclaim { count, idle_only });
                 }
                 Work::ToOrders(event) => {
                     let mut out = Vec::new();
@@ -215,15 +215,15 @@ impl World {
         }
     }
 
-    fn to_queue(&mut self, action: usize, event: queue::Event<Activation>) {
+    fn tell_queue(&mut self, action: usize, event: queue::Event<Activation>) {
         self.scheduler.work.push_back(Work::ToQueue(action, event));
     }
 
-    fn to_orders(&mut self, event: creation::Event<Arc<Action>>) {
+    fn tell_orders(&mut self, event: creation::Event<Arc<Action>>) {
         self.scheduler.work.push_back(Work::ToOrders(event));
     }
 
-    fn to_arbiter(&mut self, action: usize, event: arbiter::Event<usize>) {
+    fn tell_arbiter(&mut self, action: usize, event: arbiter::Event<usize>) {
         let namespace = self.plan.actions[action].namespace;
         self.scheduler.work.push_back(Work::ToArbiter(namespace, event));
     }
@@ -238,10 +238,10 @@ impl World {
                 let recall = ToInvoker::Recall { container: container.container, activation, attempt };
                 self.send_to_invoker(place(container), recall);
             }
-            Command::Withdraw { creation } => self.to_orders(creation::Event::Withdraw { creation }),
+            Command::Withdraw { creation } => self.tell_orders(creation::Event::Withdraw { creation }),
             Command::Create(request) => {
                 let queue = self.scheduler.keys[action].clone();
-                self.to_orders(creation::Event::Order { queue, request, resources: Vec::new() });
+                self.tell_orders(creation::Event::Order { queue, request, resources: Vec::new() });
             }
             Command::Remove { container } => self.send_remove(container),
             Command::Rest { container } => {
@@ -261,18 +261,18 @@ impl World {
                 self.violate("scheduler", || format!("{} was handed over or refused late", message.id()));
             }
             Command::Request(request) => {
-                self.to_arbiter(action, arbiter::Event::Request { queue: action, request });
+                self.tell_arbiter(action, arbiter::Event::Request { queue: action, request });
             }
             Command::Release { count } => {
-                self.to_arbiter(action, arbiter::Event::Release { queue: action, count });
+                self.tell_arbiter(action, arbiter::Event::Release { queue: action, count });
             }
             Command::Retire => {
                 if self.scheduler.queues.get(&action).is_some_and(|slot| slot.serial == serial) {
                     self.scheduler.queues.remove(&action);
                 }
-                self.to_arbiter(action, arbiter::Event::Left { queue: action });
+                self.tell_arbiter(action, arbiter::Event::Left { queue: action });
                 let queue = self.scheduler.keys[action].clone();
-                self.to_orders(creation::Event::Cancel { queue });
+                self.tell_orders(creation::Event::Cancel { queue });
             }
         }
     }
@@ -315,11 +315,11 @@ impl World {
             }
             Command::Created { queue, creation, container, revision, slots, took } => {
                 let event = queue::Event::Created { creation, container, revision, slots, took };
-                self.to_queue(self.scheduler.action_of(&queue), event);
+                self.tell_queue(self.scheduler.action_of(&queue), event);
             }
             Command::Failed { queue, creation, failure } => {
                 let event = queue::Event::CreationFailed { creation, failure };
-                self.to_queue(self.scheduler.action_of(&queue), event);
+                self.tell_queue(self.scheduler.action_of(&queue), event);
             }
             Command::Remove { container } => self.send_remove(container),
         }
@@ -333,10 +333,10 @@ impl World {
                 let memory = self.plan.invokers[invoker].memory;
                 let (tags, dedicated) = (Vec::new(), Vec::new());
                 let state = InvokerState { id, up, memory, free, orders, tags, dedicated };
-                self.to_orders(creation::Event::Invoker(state));
+                self.tell_orders(creation::Event::Invoker(state));
             }
             FromInvoker::Refused { creation, failure } => {
-                self.to_orders(creation::Event::Failed { creation, invoker: id, failure });
+                self.tell_orders(creation::Event::Failed { creation, invoker: id, failure });
             }
             FromInvoker::Report { action, revision, container, report } => {
                 let container = ContainerRef { invoker: id, container };
@@ -358,11 +358,11 @@ impl World {
         let event = match report {
             Report::Created { creation, revision, slots, took } => {
                 let created = creation::Event::Created { creation, queue, container, revision, slots, took };
-                return self.to_orders(created);
+                return self.tell_orders(created);
             }
             Report::CreationFailed { creation, failure } => {
                 let invoker = container.invoker;
-                return self.to_orders(creation::Event::Failed { creation, invoker, failure });
+                return self.tell_orders(creation::Event::Failed { creation, invoker, failure });
             }
             Report::Started { activation, attempt } => {
                 self.hear_of(activation, |this| this.attempt == attempt, |this| this.heard = true);
@@ -380,16 +380,16 @@ impl World {
             }
             Report::Idle { paused } => {
                 if paused {
-                    self.to_orders(creation::Event::Paused { queue, revision, container });
+                    self.tell_orders(creation::Event::Paused { queue, revision, container });
                 }
                 Event::Idle { container, paused }
             }
             Report::Gone => {
-                self.to_orders(creation::Event::Gone { container });
+                self.tell_orders(creation::Event::Gone { container });
                 Event::Gone { container }
             }
         };
-        self.to_queue(action, event);
+        self.tell_queue(action, event);
     }
 
     /// Writes down for the oracle what the scheduler has heard of an attempt.
@@ -399,7 +399,7 @@ impl World {
 
     pub(crate) fn deleted(&mut self, action: usize, revision: Revision) {
         if self.scheduler.up {
-            self.to_queue(action, queue::Event::Deleted { revision });
+            self.tell_queue(action, queue::Event::Deleted { revision });
         }
     }
 
@@ -418,9 +418,9 @@ impl World {
         }
         let invoker = InvokerId(invoker as u32);
         for action in self.scheduler.queues.keys().copied().collect::<Vec<_>>() {
-            self.to_queue(action, queue::Event::InvokerLost { invoker });
+            self.tell_queue(action, queue::Event::InvokerLost { invoker });
         }
-        self.to_orders(creation::Event::InvokerLost { invoker });
+        self.tell_orders(creation::Event::InvokerLost { invoker });
     }
 
     pub(crate) fn crash_scheduler(&mut self) {

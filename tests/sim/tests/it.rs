@@ -1,11 +1,13 @@
 //! Seeds, many and single.
 
 use oxiwhisk_test_sim::{Report, Run, simulate};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many seeds the everyday test tries.
 const SEEDS: u64 = 1_000;
+
+/// How many failed seeds are explained.
+const MOST_SHOWN: usize = 10;
 
 /// How many lines of a failed run are shown.
 const LAST_LINES: usize = 120;
@@ -21,35 +23,40 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 /// Runs all seeds on all cores, and says which failed.
-fn run_all(seeds: impl Iterator<Item = u64>) -> Report {
-    let seeds: Vec<u64> = seeds.collect();
-    let next = AtomicU64::new(0);
-    let failures = Mutex::new(Vec::new());
-    let total = Mutex::new(Report::default());
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
-            scope.spawn(|| {
-                while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
-                    match simulate(*seed, false).result {
-                        Ok(report) => total.lock().unwrap().add(&report),
-                        Err(error) => failures.lock().unwrap().push((*seed, error)),
-                    }
-                }
-            });
+fn run_all(seeds: &[u64]) -> Report {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push((*seed, simulate(*seed, false).result));
         }
+        done
+    };
+    let mut done: Vec<(u64, Result<Report, String>)> = std::thread::scope(|scope| {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("a run does not panic")).collect()
     });
-    let mut failures = failures.into_inner().unwrap();
-    failures.sort();
-    let shown: Vec<String> = failures.iter().take(10).map(|(seed, error)| explain(*seed, error)).collect();
-    assert!(failures.is_empty(), "{} of {} seeds failed\n{}", failures.len(), seeds.len(), shown.join("\n"));
-    total.into_inner().unwrap()
+    done.sort_by_key(|(seed, _)| *seed);
+    let mut total = Report::default();
+    let mut failures = Vec::new();
+    for (seed, result) in &done {
+        match result {
+            Ok(report) => total.add(report),
+            Err(error) => failures.push(explain(*seed, error)),
+        }
+    }
+    let shown = failures.iter().take(MOST_SHOWN).map(String::as_str).collect::<Vec<_>>().join("\n");
+    assert!(failures.is_empty(), "{} of {} seeds failed\n{shown}", failures.len(), done.len());
+    total
 }
 
 #[test]
 fn a_thousand_seeds() {
     let first = number("OXIWHISK_SIM_FIRST").unwrap_or(0);
     let count = number("OXIWHISK_SIM_COUNT").unwrap_or(SEEDS);
-    let total = run_all(first..first + count);
+    let seeds: Vec<u64> = (first..first + count).collect();
+    let total = run_all(&seeds);
     println!("{total:?}");
     // A simulator in which little happens finds little.
     assert!(total.succeeded > total.accepted / 2, "{total:?}");
@@ -60,8 +67,9 @@ fn a_thousand_seeds() {
 #[test]
 fn old_seeds() {
     let lines = include_str!("../seeds.txt").lines();
-    let seeds = lines.filter_map(|line| line.split('#').next()?.trim().parse().ok());
-    run_all(seeds);
+    let seeds: Vec<u64> = lines.filter_map(|line| line.split('#').next()?.trim().parse().ok()).collect();
+    assert!(!seeds.is_empty());
+    run_all(&seeds);
 }
 
 /// The seed in `OXIWHISK_SIM_SEED`, with the end of its trace if it fails; with `OXIWHISK_SIM_TRACE` the whole of it.
