@@ -47,7 +47,7 @@ async fn measure() -> Result<(), Box<dyn Error>> {
     let clock = SystemClock::shared();
     let settings = Settings {
         config: Config::default(),
-        runtimes: runtimes::Config { interpreters: Vec::new(), search: false },
+        runtimes: runtimes::Config { interpreters: Vec::new(), search: false, ..runtimes::Config::default() },
         manifest: None,
         places: Places::new(dir.clone())?,
         limits: SessionLimits { result: ByteSize::mb(1), logs: ByteSize::mb(1) },

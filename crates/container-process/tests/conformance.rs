@@ -19,7 +19,7 @@ async fn subject(family: &str, source: fn(Program) -> String) -> Subject {
     let interpreters = programs.map(PathBuf::from).into_iter().filter(|path| path.exists()).collect();
     let settings = Settings {
         config: Config::default(),
-        runtimes: runtimes::Config { interpreters, search: false },
+        runtimes: runtimes::Config { interpreters, search: false, ..runtimes::Config::default() },
         manifest: None,
         places: Places {
             run_dir: dir.path().join("run"),

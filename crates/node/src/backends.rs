@@ -73,9 +73,11 @@ impl Factory {
             ContainerKind::Process => {
                 let places = Places::new(data_dir.join(RUN_DIR))
                     .map_err(|error| fault(StartError::Sandboxes(Box::new(error))))?;
+                let mut runtimes = config.runtimes.to_search();
+                runtimes.environment.push(("__OW_API_HOST".to_owned(), config.server.api_host()));
                 let settings = Settings {
                     config: config.container.process.clone(),
-                    runtimes: config.runtimes.to_search(),
+                    runtimes,
                     manifest,
                     places,
                     limits,

@@ -26,11 +26,13 @@ pub struct Config {
     pub interpreters: Vec<PathBuf>,
     /// Whether interpreters are looked for; without, only those above are offered.
     pub search: bool,
+    /// What functions find in their environment from the start, beside what their runtime needs (RUN-05).
+    pub environment: Vec<(String, String)>,
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { interpreters: Vec::new(), search: true }
+        Config { interpreters: Vec::new(), search: true, environment: Vec::new() }
     }
 }
 
@@ -143,6 +145,9 @@ pub fn discover(config: &Config) -> Found {
         }
     }
     found.specs.extend(native::specs());
+    for spec in &mut found.specs {
+        spec.environment.extend(config.environment.iter().cloned());
+    }
     found.probes.push(Probe {
         name: "runtime native".to_owned(),
         verdict: Verdict::Works,
@@ -422,7 +427,8 @@ mod tests {
         let own = [("/usr/bin/python3.9", 9), ("/opt/b", 12)];
         assert_eq!(default(&own, &plain).as_deref(), Some("python:3.9"));
         assert_eq!(default(&[("/opt/a", 9), ("/opt/b", 12)], &plain).as_deref(), Some("python:3.12"));
-        let configured = Config { interpreters: vec![PathBuf::from("/proc/self")], search: true };
+        let configured =
+            Config { interpreters: vec![PathBuf::from("/proc/self")], search: true, ..Config::default() };
         let real = Path::new("/proc/self").canonicalize().unwrap();
         let real = real.to_str().unwrap();
         assert_eq!(default(&[(real, 9), ("/opt/b", 12)], &configured).as_deref(), Some("python:3.9"));
@@ -431,7 +437,11 @@ mod tests {
 
     #[test]
     fn what_is_configured_comes_first_and_search_can_be_left_out() {
-        let config = Config { interpreters: vec![PathBuf::from("/nowhere/bin/node")], search: false };
+        let config = Config {
+            interpreters: vec![PathBuf::from("/nowhere/bin/node")],
+            search: false,
+            ..Config::default()
+        };
         let found = discover(&config);
         assert_eq!(found.specs.len(), native::specs().len());
         let missing: Vec<_> =

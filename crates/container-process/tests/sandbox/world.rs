@@ -35,7 +35,7 @@ pub(crate) fn settings(run_dir: PathBuf, config: Config) -> Settings {
     let interpreters = interpreters.map(PathBuf::from).into_iter().filter(|path| path.exists()).collect();
     Settings {
         config,
-        runtimes: runtimes::Config { interpreters, search: false },
+        runtimes: runtimes::Config { interpreters, search: false, ..runtimes::Config::default() },
         manifest: None,
         places: Places { run_dir, spawner: (env!("CARGO_BIN_EXE_oxiwhisk-spawner").into(), Vec::new()) },
         limits: SessionLimits { result: ByteSize::mb(1), logs: ByteSize::mb(10) },

@@ -52,6 +52,9 @@ base::config_section! {
         pub host: IpAddr as "IP address" = Ipv4Addr::LOCALHOST.into(),
         /// The port to listen at; 0 takes a free one.
         pub port: u16 = 3233,
+        /// The address of the REST API as functions are told it, in `__OW_API_HOST`. Not set: the one that is listened
+        /// at, which functions reach only with the network mode `host`.
+        pub api_host: Option<String> = None,
         /// Where files are kept. By default `/var/lib/oxiwhisk` for root, and for others `oxiwhisk` in
         /// `$XDG_DATA_HOME` or `~/.local/share`.
         pub data_dir: Option<PathBuf> = None,
@@ -84,7 +87,7 @@ impl Runtimes {
     #[must_use]
     pub fn to_search(&self) -> container_process::runtimes::Config {
         let Runtimes { manifest: _, interpreters, search } = self.clone();
-        container_process::runtimes::Config { interpreters, search }
+        container_process::runtimes::Config { interpreters, search, environment: Vec::new() }
     }
 }
 
@@ -145,6 +148,17 @@ impl Config {
 }
 
 impl Server {
+    /// The address of the REST API as functions are told it (RUN-05).
+    #[must_use]
+    pub fn api_host(&self) -> String {
+        let Server { host, port, .. } = self;
+        self.api_host.clone().unwrap_or_else(|| match host {
+            host if host.is_unspecified() => format!("http://localhost:{port}"),
+            IpAddr::V4(host) => format!("http://{host}:{port}"),
+            IpAddr::V6(host) => format!("http://[{host}]:{port}"),
+        })
+    }
+
     fn check(&self, checks: &mut Checks<'_>) {
         checks.require(self.max_connections > 0, "max_connections", "at least 1");
         checks.require(!self.idle_timeout.is_zero(), "idle_timeout", "more than 0 s");

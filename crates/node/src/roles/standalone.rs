@@ -63,7 +63,7 @@ impl Standalone {
     ///
     /// # Errors
     /// See [`StartError`]. What was started ends with `shutdown`.
-    pub async fn start(config: Config, shutdown: &Shutdown) -> Result<Standalone, StartError> {
+    pub async fn start(mut config: Config, shutdown: &Shutdown) -> Result<Standalone, StartError> {
         let data_dir = match &config.server.data_dir {
             Some(dir) => dir.clone(),
             None => host::default_data_dir()?,
@@ -72,6 +72,8 @@ impl Standalone {
             .map_err(|source| StartError::DataDir { dir: data_dir.clone(), source })?;
         let front = Front::bind(&config.server)?;
         let address = front.address();
+        // A port of 0 has become a real one.
+        config.server.port = address.port();
         let service = Service::default();
         let serving = front.serve(service.clone(), shutdown.watch());
         spawn("rest api", OnPanic::Abort, serving);
