@@ -526,4 +526,22 @@ mod tests {
         }
         assert_eq!(group.oom_kills(), 1);
     }
+
+    #[test]
+    fn what_is_frozen_by_version_1_is_killed_and_removed() {
+        let dir = Path::new("/sys/fs/cgroup/freezer").join(format!("oxiwhisk_test_{}", std::process::id()));
+        if fs::create_dir(&dir).is_err() {
+            eprintln!("SKIPPED: a freezer of version 1 and the superuser are needed");
+            return;
+        }
+        let mut sleeper = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        fs::write(dir.join("cgroup.procs"), sleeper.id().to_string()).unwrap();
+        let group = Group { legacy: vec![(dir.clone(), ["freezer".to_owned()].into())], unified: None };
+        group.freeze(true).unwrap();
+        while !group.is_frozen().unwrap() {
+            std::thread::sleep(DEATH_INTERVAL);
+        }
+        assert!(group.remove() && !dir.exists());
+        assert!(!sleeper.wait().unwrap().success());
+    }
 }
