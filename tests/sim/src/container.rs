@@ -6,7 +6,7 @@ use crate::world::{Delivery, World};
 use engine::proxy::{Event, Spec};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use types::{ActivationId, ContainerId, CreationFailure, StatusCode};
+use types::{ActivationId, ContainerId, CreationFailure, Revision, StatusCode};
 
 /// A container as it is, whatever its machine believes.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct Container {
     /// The calls that are under way.
     calls: BTreeMap<u64, Call>,
     next_call: u64,
+    /// The revision whose code it has.
+    pub(crate) code: Option<Revision>,
     /// On which stream to the scheduler it was reported as created.
     pub(crate) tenure: Option<u64>,
 }
@@ -65,6 +67,7 @@ impl World {
             statuses: BTreeMap::new(),
             calls: BTreeMap::new(),
             next_call: 0,
+            code: None,
             tenure: None,
         };
         self.invokers[invoker].containers.insert(id, container);
@@ -117,6 +120,7 @@ impl World {
         } else {
             StatusCode::Success
         };
+        invariants::right_code::at_run(self, invoker, id, activation);
         let initialised = self.invokers[invoker].containers[&id].statuses.contains_key(&activation);
         if !initialised {
             invariants::one_run::at_start(self, invoker, id, activation);
@@ -195,6 +199,9 @@ impl World {
                     let lives = self.rng.millis(0, 15_000);
                     self.after(lives, Delivery::ContainerDies { invoker, incarnation, container: id });
                 }
+            }
+            Event::Initialised { activation, status: StatusCode::Success, .. } => {
+                there.code = there.held.get(&activation).map(|message| message.action.revision);
             }
             Event::Resumed => self.set_phase(invoker, id, Phase::Running),
             _ => {}

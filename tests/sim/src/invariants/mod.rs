@@ -7,6 +7,7 @@ pub(crate) mod live_throttle;
 pub(crate) mod memory;
 pub(crate) mod nothing_left;
 pub(crate) mod one_run;
+pub(crate) mod right_code;
 
 use crate::world::World;
 
