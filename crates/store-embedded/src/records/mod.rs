@@ -43,7 +43,8 @@ const RECORDS_BEYOND: u64 = 4;
 /// [`ActivationStore`] on the disk.
 pub(crate) struct EmbeddedActivationStore {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
+    mover: Option<JoinHandle<()>>,
+    syncer: Option<JoinHandle<()>>,
 }
 
 /// What callers, readers and both threads see.
@@ -125,8 +126,9 @@ impl EmbeddedActivationStore {
             let thread = std::thread::Builder::new().name(name.to_owned());
             thread.spawn(move || run(&shared)).map_err(OpenError::file("start a thread for", dir))
         };
-        let threads = vec![start("store-sync", mover::sync)?, start("store-move", mover::run)?];
-        Ok(EmbeddedActivationStore { shared, threads })
+        let syncer = Some(start("store-sync", mover::sync)?);
+        let mover = Some(start("store-move", mover::run)?);
+        Ok(EmbeddedActivationStore { shared, mover, syncer })
     }
 
     pub(crate) fn usage(&self) -> Result<Usage, StoreError> {
@@ -162,13 +164,17 @@ impl EmbeddedActivationStore {
 
 impl Drop for EmbeddedActivationStore {
     fn drop(&mut self) {
+        // The one that moves may wait for the other's sync, so it ends first.
         self.shared.moving.stop();
+        join(self.mover.take());
         self.shared.sync.stop();
-        for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("a thread of the record store panicked");
-            }
-        }
+        join(self.syncer.take());
+    }
+}
+
+fn join(thread: Option<JoinHandle<()>>) {
+    if thread.is_some_and(|thread| thread.join().is_err()) {
+        tracing::error!("a thread of the record store panicked");
     }
 }
 
