@@ -20,6 +20,9 @@ use types::{ActivationId, Attempt, ContainerId, CreationId, Epoch, NackReason, S
 /// Ids of containers of one incarnation begin so far above those of the one before.
 const IDS_OF_INCARNATION: u64 = 1_000_000;
 
+/// Within this time all containers of an invoker have heard that a link is given up.
+const TIME_TO_TELL: Duration = Duration::from_millis(1);
+
 /// One invoker.
 #[derive(Debug)]
 pub(crate) struct Invoker {
@@ -28,6 +31,8 @@ pub(crate) struct Invoker {
     pub(crate) incarnation: u32,
     pub(crate) pool: Pool,
     pub(crate) proxies: BTreeMap<ContainerId, Proxy>,
+    /// Streams before this one have been given up: from that time on nothing that came on them may begin.
+    pub(crate) fenced: (u64, Instant),
     /// What is really there.
     pub(crate) containers: BTreeMap<ContainerId, Container>,
     pub(crate) link: Link,
@@ -44,6 +49,7 @@ impl Invoker {
             incarnation: 0,
             pool: Pool::new(config.clone()),
             proxies: BTreeMap::new(),
+            fenced: (0, Instant::ZERO),
             containers: BTreeMap::new(),
             link: Link::new(),
             config,
@@ -134,6 +140,7 @@ impl World {
     pub(crate) fn scheduler_lost(&mut self, number: usize, incarnation: u32) {
         if self.invokers[number].up && self.invokers[number].incarnation == incarnation {
             self.tell_pool(number, pool::Event::SchedulerLost(SchedulerId(0)));
+            self.invokers[number].fenced = (self.invokers[number].link.generation, self.now + TIME_TO_TELL);
         }
     }
 

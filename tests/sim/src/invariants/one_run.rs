@@ -1,6 +1,7 @@
 //! An activation runs at most once, unless it was handed out again before the scheduler could know that it had begun.
 //!
-//! That can only be where the report was on a link that broke, or in a process that died.
+//! That can only be where the report was on a link that broke, or in a process that died. An invoker that has given a
+//! link up starts nothing of what came over it, because its scheduler counts on that.
 
 use crate::client::Try;
 use crate::world::World;
@@ -44,6 +45,11 @@ pub(crate) fn at_start(world: &mut World, invoker: usize, container: ContainerId
     match known.attempts.iter_mut().rev().find(here) {
         Some(this) => this.started = true,
         None => world.violate(NAME, || format!("{container} starts {id} and has not said so")),
+    }
+    let tenure = world.invokers[invoker].containers.get(&container).and_then(|there| there.tenure);
+    let (fenced, since) = world.invokers[invoker].fenced;
+    if tenure < Some(fenced) && world.now > since {
+        world.violate(NAME, || format!("{container} starts {id}, which its scheduler counts as given up"));
     }
     if again {
         world.violate(NAME, || format!("{container} starts {id} a second time"));
