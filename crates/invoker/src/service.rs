@@ -31,6 +31,9 @@ pub struct Config {
     pub payload: ByteSize,
     /// How much of a greater one is shown (CLS-12).
     pub truncation: ByteSize,
+    /// Whether the answer to a blocking call waits until its record is on the disk. If not, a power cut can take the
+    /// records of the last moments, whose answers are out; the end of the process takes none either way.
+    pub durable_answers: bool,
 }
 
 /// What an invoker needs.

@@ -2,6 +2,7 @@ use crate::code::{self, CodeError};
 use crate::record::{self, Run};
 use crate::service::{Invoker, Wake};
 use base::alarm::Armed;
+use base::task::{OnPanic, spawn};
 use container::classify::{self, AnswerLimits, Outcome as Ended};
 use container::{Container, ContainerSpec, CreateError, Logs, logs};
 use engine::proxy::{Assignment, Command, Event, Proxy, Report, Spec};
@@ -15,7 +16,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use types::{ActivationId, ActivationResponse, ByteSize, ContainerId, SchedulerId, StatusCode};
+use types::{
+    Activation, ActivationId, ActivationResponse, ByteSize, ContainerId, ControllerId, SchedulerId,
+    StatusCode,
+};
 
 /// What a container's task hears from others.
 #[derive(Debug)]
@@ -314,16 +318,26 @@ impl Task {
         };
         let record = Arc::new(record::record(&open.message, run));
         let keeps_records = open.message.caller.limits.store_activations != Some(false);
-        if keeps_records && let Err(error) = deps.activations.store(record.clone()) {
-            let error = &error as &dyn std::error::Error;
-            tracing::error!(%activation, error, "cannot keep the record of an activation");
-        }
-        match deps.directory.controller(open.message.controller) {
-            Some(controller) => {
-                controller.ack(Ack { activation_id: activation, outcome: Outcome::Finished(record) });
+        let stored = keeps_records.then(|| deps.activations.store(record.clone()));
+        let ticket = match stored.transpose() {
+            Ok(ticket) => ticket.filter(|_| open.message.blocking && self.invoker.config.durable_answers),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(%activation, error, "cannot keep the record of an activation");
+                None
             }
-            None => tracing::warn!(%activation, "no controller waits for it"),
-        }
+        };
+        let controller = open.message.controller;
+        let Some(ticket) = ticket else { return self.invoker.acknowledge(controller, record) };
+        let invoker = self.invoker.clone();
+        // A task of its own, because the container may be gone before the disk answers.
+        spawn("acknowledge", OnPanic::Log, async move {
+            if let Err(error) = invoker.deps.activations.durable(ticket).await {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(%activation, error, "the record of an activation is not on the disk");
+            }
+            invoker.acknowledge(controller, record);
+        });
     }
 
     fn report(&mut self, report: Report) {
@@ -397,6 +411,14 @@ impl Open {
 }
 
 impl Invoker {
+    fn acknowledge(&self, controller: ControllerId, record: Arc<Activation>) {
+        let activation_id = record.activation_id;
+        match self.deps.directory.controller(controller) {
+            Some(link) => link.ack(Ack { activation_id, outcome: Outcome::Finished(record) }),
+            None => tracing::warn!(activation = %activation_id, "no controller waits for it"),
+        }
+    }
+
     fn limits(&self, message: &ActivationMessage) -> AnswerLimits {
         let caller = &message.caller.limits;
         AnswerLimits {

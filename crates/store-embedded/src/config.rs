@@ -17,7 +17,7 @@ base::config_section! {
         pub memory: ByteSize as "size such as \"64 MB\"" = ByteSize::mb(256),
         /// After what time a write that nobody waits for is brought to the disk. A process that is killed loses
         /// nothing; a machine that loses its power may lose what was written in this time.
-        pub sync_interval: Duration = Duration::from_millis(100),
+        pub sync_interval: Duration = Duration::from_millis(10),
         /// How much of the newest records is held in memory before it is sorted and moved out of the journal.
         pub move_size: ByteSize as "size such as \"64 MB\"" = ByteSize::mb(6),
         /// How much may wait to be moved, when the disk is slower than the activations. Above it no activation is

@@ -120,7 +120,13 @@ impl Cluster {
         directory.add_controller(ControllerId(0), &controller_link);
 
         let invoker = Invoker::new(
-            invoker::Config { pool: config.pool, proxy: proxy::Config::default(), payload, truncation },
+            invoker::Config {
+                pool: config.pool,
+                proxy: proxy::Config::default(),
+                payload,
+                truncation,
+                durable_answers: true,
+            },
             invoker::Deps {
                 id: InvokerId(0),
                 schedulers: vec![SchedulerId(0)],

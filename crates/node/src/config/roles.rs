@@ -80,6 +80,10 @@ base::config_section! {
         pub stem_cell_delay: Duration = pool::Config::default().stem_cell_delay,
         /// How often the number of pre-started containers is fitted to demand.
         pub check_interval: Duration = pool::Config::default().check_interval,
+        /// Whether the answer to a blocking call waits until its record is on the disk. `false`: a power cut can take the
+        /// records of the last moments (see `store.embedded.sync_interval`) whose answers are out already. The end of the
+        /// process alone takes none either way, and a 202 always waits until its activation is on the disk.
+        pub durable_answers: bool = false,
     }
     check: Invoker::check
 }
@@ -164,6 +168,7 @@ impl Invoker {
                 pause_grace: self.pause_grace,
                 idle_container: self.idle_container,
             },
+            durable_answers: self.durable_answers,
             payload: limits.payload,
             truncation: limits.truncation,
         }
