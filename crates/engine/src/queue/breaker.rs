@@ -2,6 +2,7 @@ use super::config::BreakerConfig;
 use crate::creation::StartFailure;
 use machine::Instant;
 use std::time::Duration;
+use types::CreationFailure;
 
 /// Holds creations back after failures, for one revision of the action: a container that cannot be made, or that
 /// breaks on its first run, must not be ordered again and again at full speed (I14).
@@ -62,7 +63,16 @@ impl Breaker {
         self.failures = self.failures.saturating_add(1);
         self.proven = false;
         self.ramp = 1;
-        let wait = doubled(config.first_wait, self.failures - 1).min(config.longest_wait);
+        let longest = match &failure {
+            StartFailure::NoInvokers
+            | StartFailure::Reported(CreationFailure::NoResources | CreationFailure::ShuttingDown) => {
+                config.longest_wait_for_room
+            }
+            StartFailure::Timeout | StartFailure::Withdrawn | StartFailure::Reported(_) => {
+                config.longest_wait
+            }
+        };
+        let wait = doubled(config.first_wait, self.failures - 1).min(longest);
         self.close_until(now + wait);
         self.last = Some(failure);
     }
@@ -111,7 +121,6 @@ fn doubled(first: Duration, times: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use types::CreationFailure;
 
     #[test]
     fn orders_that_fail_together_are_one_failure() {
@@ -125,5 +134,19 @@ mod tests {
         let later = now + config.first_wait;
         breaker.failed(later, StartFailure::Timeout, &config);
         assert_eq!(breaker.closed_until(), Some(later + config.first_wait * 2));
+    }
+
+    #[test]
+    fn want_of_room_does_not_shut_a_queue_for_long() {
+        let config = BreakerConfig::default();
+        let (mut breaker, mut now) = (Breaker::new(), Instant::from_millis(50));
+        for _ in 0..10 {
+            breaker.failed(now, StartFailure::NoInvokers, &config);
+            let until = breaker.closed_until().unwrap();
+            assert!(until <= now + config.longest_wait_for_room);
+            now = until;
+        }
+        breaker.failed(now, StartFailure::Reported(CreationFailure::Platform(String::new())), &config);
+        assert_eq!(breaker.closed_until(), Some(now + config.longest_wait));
     }
 }

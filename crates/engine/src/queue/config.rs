@@ -49,6 +49,9 @@ pub struct BreakerConfig {
     pub first_wait: Duration,
     /// The longest wait.
     pub longest_wait: Duration,
+    /// The longest wait where invokers had no room. It is short: such an order has waited for room already, and room
+    /// comes as suddenly as it goes.
+    pub longest_wait_for_room: Duration,
     /// After how many failed creations in a row, with no container left, what waits is given up.
     pub give_up_after: u32,
     /// How many containers in a row may break without a wait before the next one.
@@ -86,6 +89,7 @@ impl Default for BreakerConfig {
         BreakerConfig {
             first_wait: Duration::from_millis(100),
             longest_wait: Duration::from_secs(30),
+            longest_wait_for_room: Duration::from_secs(1),
             give_up_after: 5,
             free_crashes: 3,
             longest_crash_wait: Duration::from_secs(5),
