@@ -60,7 +60,10 @@ const MOST_STEPS: u64 = 300_000;
 const TIME_TO_END: Duration = Duration::from_secs(300);
 
 /// Whatever crashed or broke has been started again within this time, and whoever waits after failures tries again.
-const TIME_TO_COME_BACK: Duration = Duration::from_secs(60);
+const TIME_TO_COME_BACK: Duration = Duration::from_secs(40);
+
+/// After so long without work nothing counts as full any more.
+const TIME_TO_CALM_DOWN: Duration = Duration::from_secs(2);
 
 /// After that, what is idle must be gone within this time.
 const TIME_TO_CLEAN_UP: Duration = Duration::from_secs(200);
@@ -174,6 +177,8 @@ impl World {
         let end = self.plan.calm + TIME_TO_END;
         while !self.oracle.all_ended() && self.step_before(end) {}
         invariants::ends_once::at_end(self);
+        let end = self.now + TIME_TO_CALM_DOWN;
+        self.run_until(end);
         self.probe();
         let end = self.now + TIME_TO_CLEAN_UP;
         self.run_until(end);

@@ -23,7 +23,7 @@ pub(crate) fn at_refusal(world: &mut World, id: ActivationId, refusal: &Refusal)
         RefusalReason::QueueFull => waiting as f64 >= reopen,
         // Part of the limit is kept for actions that have nothing. OpenWhisk's rules decide for a while.
         RefusalReason::NamespaceThrottled => {
-            let is_full = limit.is_some_and(|limit| used > 0 && used + 1 >= limit);
+            let is_full = limit.is_some_and(|limit| limit == 0 || (used > 0 && used + 1 >= limit));
             is_full || refusal.until <= world.now + decided_for(&world.plan.queue.rules)
         }
         RefusalReason::NoCapacity => {
