@@ -39,7 +39,7 @@ pub fn run(settings: &Settings) -> io::Result<String> {
     let mut rows = Vec::new();
     let mut notes = vec![idle()?];
     {
-        let platform = Platform::start(&[])?;
+        let platform = Platform::with_stem_cells(0)?;
         rows.extend(warm(settings, &platform)?);
         rows.extend(interference(settings, &platform)?);
     }
@@ -58,12 +58,12 @@ pub fn run(settings: &Settings) -> io::Result<String> {
 
 /// What an idle server without pre-started containers uses.
 fn idle() -> io::Result<String> {
-    let platform = Platform::without_stem_cells()?;
+    let platform = Platform::with_stem_cells(0)?;
     // Idleness has no condition to wait for.
     std::thread::sleep(Duration::from_secs(2));
     let before = platform.cpu_time();
     std::thread::sleep(Duration::from_secs(10));
-    let spent = platform.cpu_time() - before;
+    let spent = platform.cpu_time().saturating_sub(before);
     Ok(format!(
         "idle, without stem cells: {:.1} MiB resident (the server), {:.3} % of a processor over 10 s; ready after {:?}",
         platform.resident_mib(),
@@ -282,10 +282,13 @@ fn many_and_one(
     let Settings { rounds, period, .. } = *settings;
     let many: Vec<Template> = names.iter().map(|name| platform.template(name)).collect();
     let one = [platform.template("one")];
-    platform.run(&many, 1, period)?;
+    for name in names {
+        platform.warm(name)?;
+    }
     platform.run(&many, CONNECTIONS, period)?;
+    let before = platform.processes();
     platform.run(&one, CONNECTIONS, period)?;
-    let processes = platform.containers_of("one").clamp(1, CONNECTIONS);
+    let processes = platform.processes().saturating_sub(before).clamp(1, CONNECTIONS);
     let mut direct_many = Fleet::start(program, MANY)?;
     let mut direct_one = Fleet::start(program, processes)?;
     let ours = interleaved(
@@ -326,7 +329,7 @@ fn many_and_one(
 /// B11, B12: the first run of an action that was never seen.
 fn first_runs(settings: &Settings) -> io::Result<Vec<Row>> {
     let mut starter = Starter::new(&function())?;
-    let with_cells = Platform::start(&[])?;
+    let with_cells = Platform::with_stem_cells(2)?;
     let mut rows = Vec::new();
 
     let native = interleaved(settings.starts, || with_cells.first_run("native"), || starter.once())?;
@@ -349,7 +352,7 @@ fn first_runs(settings: &Settings) -> io::Result<Vec<Row>> {
     ));
     drop(with_cells);
 
-    let without = Platform::without_stem_cells()?;
+    let without = Platform::with_stem_cells(0)?;
     let node = interleaved(settings.starts, || without.first_run("nodejs"), cold::node_once)?;
     let (ours, raw): (Vec<f64>, Vec<f64>) = node.into_iter().unzip();
     rows.push(first_run_row(

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// One of so many records is read back and compared.
 const CHECKED: usize = 100;
 /// How long a used pre-started container may take to be replaced.
-const REFILL_LIMIT: Duration = Duration::from_secs(3);
+const REFILL_LIMIT: Duration = Duration::from_secs(5);
 
 /// A running server with actions.
 #[derive(Debug)]
@@ -43,15 +43,18 @@ impl Platform {
         Ok(Platform { server, api, fresh: AtomicUsize::new(0), _scratch: scratch })
     }
 
-    /// The same with a manifest in which no kind has stem cells.
-    pub(super) fn without_stem_cells() -> io::Result<Platform> {
+    /// The same with that many stem cells of 128 MB of every default kind, and no other ones.
+    pub(super) fn with_stem_cells(count: usize) -> io::Result<Platform> {
         let manifest = {
             let other = Platform::start(&[])?;
             let root = Client::new(other.server.address()).send(&Request::new("GET", "/"))?.json();
             let mut runtimes: BTreeMap<String, Vec<Value>> = BTreeMap::new();
             for (family, kinds) in root["runtimes"].as_object().into_iter().flatten() {
                 for kind in kinds.as_array().into_iter().flatten() {
-                    let kind = json!({"kind": kind["kind"], "default": kind["default"], "stemCells": []});
+                    let here = if kind["default"] == true { count } else { 0 };
+                    let cells =
+                        if here > 0 { json!([{"count": here, "memory": "128 MB"}]) } else { json!([]) };
+                    let kind = json!({"kind": kind["kind"], "default": kind["default"], "stemCells": cells});
                     runtimes.entry(family.clone()).or_default().push(kind);
                 }
             }
@@ -60,7 +63,19 @@ impl Platform {
         let scratch = tempfile::tempdir()?;
         let path = scratch.path().join("runtimes.json");
         std::fs::write(&path, manifest.to_string())?;
-        Platform::start(&["--manifest", path.to_str().ok_or_else(|| io::Error::other("a path in UTF-8"))?])
+        let platform = Platform::start(&[
+            "--manifest",
+            path.to_str().ok_or_else(|| io::Error::other("a path in UTF-8"))?,
+        ])?;
+        let made = || (platform.functions("node") >= count).then_some(());
+        time::poll(REFILL_LIMIT, made).ok_or_else(|| io::Error::other("no stem cells appear"))?;
+        Ok(platform)
+    }
+
+    /// Makes sure that an action has a container.
+    pub(super) fn warm(&self, name: &str) -> io::Result<()> {
+        self.api.result(name, &json!({"nonce": name}));
+        Ok(())
     }
 
     pub(super) fn put_node(&self, name: &str) -> io::Result<()> {
@@ -128,7 +143,7 @@ impl Platform {
     ) -> io::Result<f64> {
         let before = self.cpu_time();
         let outcome = load::run(self.server.address(), templates, connections, period)?;
-        Ok(micros_each(self.cpu_time() - before, outcome.count))
+        Ok(micros_each(self.cpu_time().saturating_sub(before), outcome.count))
     }
 
     /// The processor time of the server and of its helpers, without that of functions.
@@ -155,19 +170,9 @@ impl Platform {
         processes::functions(self.server.pid()).iter().filter(|process| process.program == program).count()
     }
 
-    /// The cold starts that an action has had, which is the number of its containers as long as none has ended.
-    pub(super) fn containers_of(&self, name: &str) -> usize {
-        let mut cold = 0;
-        for page in 0..5 {
-            let path = format!("/activations?name={name}&limit=200&skip={}", page * 200);
-            let items = self.api.send("GET", &path, None).json();
-            let items = items.as_array().cloned().unwrap_or_default();
-            cold += items
-                .iter()
-                .filter(|item| oxiwhisk_test_e2e::api::annotation(item, "initTime").is_some())
-                .count();
-        }
-        cold
+    /// The processes of all functions.
+    pub(super) fn processes(&self) -> usize {
+        processes::functions(self.server.pid()).len()
     }
 
     /// Milliseconds of the first run of an action that was never seen.

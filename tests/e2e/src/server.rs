@@ -79,8 +79,8 @@ impl Server {
     /// When it does not, with what it printed.
     #[must_use]
     pub fn start(options: &Options) -> Server {
-        let mut server = Server::spawn(options);
         let started = time::now();
+        let mut server = Server::spawn(options);
         let client = Client::new(server.address);
         let ready = time::poll(START_LIMIT, || {
             if let Some(status) = server.child.try_wait().expect("a child can be waited for") {
