@@ -38,6 +38,14 @@ pub enum StartError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A kind of `runtimes.stem_cells` is none.
+    #[error("runtimes.stem_cells names the kind {kind}, which is not offered; there are {offered}")]
+    StemCells {
+        /// What stands there.
+        kind: String,
+        /// What could stand there.
+        offered: String,
+    },
     /// The machine has nothing to run functions with.
     #[error("no usable interpreter was found:{}", lines(.0))]
     NoRuntime(

@@ -7,11 +7,12 @@ pub use limits::{Concurrency, Limits, Logs, Memory, Timeout};
 pub use roles::{Controller, Invoker, Rules, Scheduler};
 
 use base::config::Checks;
+use engine::pool::StemCells;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
-use types::{AuthKey, ByteSize, EntityName};
+use types::{AuthKey, ByteSize, EntityName, RuntimeManifest};
 
 base::config_section! {
     /// The whole configuration of a server.
@@ -79,14 +80,30 @@ base::config_section! {
         pub interpreters: Vec<PathBuf> = Vec::new(),
         /// Whether interpreters are looked for; without, only those above are offered.
         pub search: bool = true,
+        /// Interpreters that are started before anyone asks, so that the first run of an action costs no more than the
+        /// loading of its code: how many, by kind, such as `{ "nodejs:default" = 2 }`. Each has the memory of
+        /// `limits.memory.std`, which counts; those of the manifest come on top.
+        pub stem_cells: BTreeMap<String, u32> = BTreeMap::new(),
     }
 }
 
 impl Runtimes {
+    /// The pre-started interpreters, each with so many MB.
+    ///
+    /// # Errors
+    /// The name of a kind that is not offered.
+    pub fn stem_cells(&self, offered: &RuntimeManifest, memory: u64) -> Result<Vec<StemCells>, String> {
+        let cells = |(kind, count): (&String, &u32)| {
+            let runtime = offered.resolve(kind).ok_or_else(|| kind.clone())?;
+            Ok(StemCells { kind: runtime.kind.clone(), memory, initial: *count, reactive: None })
+        };
+        self.stem_cells.iter().map(cells).collect()
+    }
+
     /// How to look for interpreters.
     #[must_use]
     pub fn to_search(&self) -> container_process::runtimes::Config {
-        let Runtimes { manifest: _, interpreters, search } = self.clone();
+        let Runtimes { manifest: _, interpreters, search, stem_cells: _ } = self.clone();
         container_process::runtimes::Config { interpreters, search, environment: Vec::new() }
     }
 }

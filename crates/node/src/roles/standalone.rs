@@ -182,10 +182,7 @@ fn join(
     let scheduler_link: Arc<dyn SchedulerLink> = scheduler.clone();
     directory.add_scheduler(SCHEDULER, &scheduler_link);
 
-    let stem_cells = StemCells::of(&announcement.runtimes).map_err(|error| StartError::Manifest {
-        path: config.runtimes.manifest.clone().unwrap_or_default(),
-        source: error.into(),
-    })?;
+    let stem_cells = stem_cells(config, &announcement.runtimes)?;
     // Ids of containers must be above all of earlier starts; no start makes a million a second.
     let first_container = ContainerId(clock.unix_millis() * 1000);
     let invoker_config = config.invoker.to_role(&limits, stem_cells, first_container, host::memory());
@@ -220,6 +217,20 @@ fn join(
 
     let drain_timeout = config.server.drain_timeout;
     Ok(Standalone { drain_timeout, controller, scheduler, invoker, factory, stores, announcement })
+}
+
+/// The stem cells of the manifest and of the configuration.
+fn stem_cells(config: &Config, offered: &RuntimeManifest) -> Result<Vec<StemCells>, StartError> {
+    let mut all = StemCells::of(offered).map_err(|error| StartError::Manifest {
+        path: config.runtimes.manifest.clone().unwrap_or_default(),
+        source: error.into(),
+    })?;
+    let more = config.runtimes.stem_cells(offered, config.limits.memory.std.as_mb());
+    all.extend(more.map_err(|kind| StartError::StemCells {
+        kind,
+        offered: offered.kinds().collect::<Vec<_>>().join(", "),
+    })?);
+    Ok(all)
 }
 
 /// What is broken and what to do about it, one line for each.
