@@ -344,12 +344,13 @@ impl Task {
         let container = self.id;
         let kind = match report {
             Report::Nack { activation, attempt, reason } => {
-                // It goes back by the way it came, whomever the container serves now.
+                let kind = ReportKind::Nack { container, activation, attempt, reason };
+                // It goes back by the way it came, whomever the container serves now. One that never came here, and is
+                // recalled all the same, is answered to whoever recalls it.
                 if let Some(open) = self.take(activation) {
-                    let kind = ReportKind::Nack { container, activation, attempt, reason };
-                    self.invoker.report(open.from, open.message.queue.clone(), kind);
+                    return self.invoker.report(open.from, open.message.queue.clone(), kind);
                 }
-                return;
+                kind
             }
             Report::Started { activation, attempt } => {
                 self.note_start(activation);
