@@ -99,3 +99,54 @@ fn context(message: &ActivationMessage, deadline: u64) -> Vec<(&'static str, Str
     }
     context
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::tests::message;
+    use std::sync::Arc;
+    use types::json;
+
+    fn value<'a>(variables: &'a [(String, String)], name: &str) -> Option<&'a str> {
+        variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    #[test]
+    fn run_04_init_parameters_become_texts() {
+        let mut message = message();
+        let parameters = r#"{"text":"a b","none":null,"number":1.50,"object":{"x":[1]},"flag":true}"#;
+        message.environment = Some(json::parse(parameters).unwrap());
+        let variables = environment(&message, 5);
+        let expected =
+            [("text", "a b"), ("none", ""), ("number", "1.50"), ("object", r#"{"x":[1]}"#), ("flag", "true")];
+        for (name, text) in expected {
+            assert_eq!(value(&variables, name), Some(text), "{name}");
+        }
+        assert_eq!(value(&variables, "__OW_ACTION_NAME"), Some("/provider/pkg/hello"));
+        assert_eq!(value(&variables, "__OW_DEADLINE"), Some("5"));
+    }
+
+    #[test]
+    fn run_09_the_key_goes_only_where_it_is_wanted() {
+        let mut message = message();
+        assert!(value(&environment(&message, 0), "__OW_API_KEY").is_none());
+        assert!(run_request(&message, 0).context.iter().all(|(name, _)| *name != "api_key"));
+        let action = rpc::ExecutableAction { provide_api_key: true, ..(*message.action).clone() };
+        message.action = Arc::new(action);
+        assert_eq!(value(&environment(&message, 0), "__OW_API_KEY"), Some("uuid:key"));
+    }
+
+    #[test]
+    fn run_06_run_08_run_21_the_context_names_the_caller_and_the_provider() {
+        let context = run_request(&message(), 7).context;
+        let expected = [
+            ("namespace", "caller"),
+            ("action_name", "/provider/pkg/hello"),
+            ("action_version", "0.0.3"),
+            ("activation_id", "00000000000000000000000000000007"),
+            ("transaction_id", "transaction"),
+            ("deadline", "7"),
+        ];
+        assert_eq!(context, expected.map(|(name, value)| (name, value.to_owned())));
+    }
+}
