@@ -103,7 +103,6 @@ fn context(message: &ActivationMessage, deadline: u64) -> Vec<(&'static str, Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::tests::message;
     use std::sync::Arc;
     use types::json;
 
@@ -113,7 +112,7 @@ mod tests {
 
     #[test]
     fn run_04_init_parameters_become_texts() {
-        let mut message = message();
+        let mut message = ActivationMessage::for_tests();
         let parameters = r#"{"text":"a b","none":null,"number":1.50,"object":{"x":[1]},"flag":true}"#;
         message.environment = Some(json::parse(parameters).unwrap());
         let variables = environment(&message, 5);
@@ -128,7 +127,7 @@ mod tests {
 
     #[test]
     fn run_09_the_key_goes_only_where_it_is_wanted() {
-        let mut message = message();
+        let mut message = ActivationMessage::for_tests();
         assert!(value(&environment(&message, 0), "__OW_API_KEY").is_none());
         assert!(run_request(&message, 0).context.iter().all(|(name, _)| *name != "api_key"));
         let action = rpc::ExecutableAction { provide_api_key: true, ..(*message.action).clone() };
@@ -138,7 +137,7 @@ mod tests {
 
     #[test]
     fn run_06_run_08_run_21_the_context_names_the_caller_and_the_provider() {
-        let context = run_request(&message(), 7).context;
+        let context = run_request(&ActivationMessage::for_tests(), 7).context;
         let expected = [
             ("namespace", "caller"),
             ("action_name", "/provider/pkg/hello"),

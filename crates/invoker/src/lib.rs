@@ -4,7 +4,6 @@
 //! has one task, which alone touches it. This crate must not know what kind of containers it drives.
 
 mod code;
-mod record;
 mod service;
 mod task;
 

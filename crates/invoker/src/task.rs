@@ -1,5 +1,4 @@
 use crate::code::{self, CodeError};
-use crate::record::{self, Run};
 use crate::service::{Invoker, Wake};
 use base::alarm::Armed;
 use base::task::{OnPanic, spawn};
@@ -10,7 +9,7 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use machine::Machine;
-use rpc::{Ack, ActivationMessage, Attempt, CreationFailure, Epoch, Outcome, ReportKind};
+use rpc::{Ack, ActivationMessage, Attempt, CreationFailure, Epoch, Outcome, ReportKind, Run};
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -316,7 +315,7 @@ impl Task {
             response: ended.response,
             logs: open.logs,
         };
-        let record = Arc::new(record::record(&open.message, run));
+        let record = Arc::new(open.message.record(run));
         let keeps_records = open.message.caller.limits.store_activations != Some(false);
         let stored = keeps_records.then(|| deps.activations.store(record.clone()));
         let ticket = match stored.transpose() {

@@ -8,12 +8,14 @@
 
 mod directory;
 mod message;
+mod record;
 
 pub use directory::{Directory, LocalDirectory};
 pub use message::{
     Ack, ActivationMessage, CreateOrder, ExecutableAction, InvokerCapacity, Order, Outcome, Refusal, Report,
     ReportKind,
 };
+pub use record::Run;
 pub use types::{Attempt, CreationFailure, Epoch, NackReason};
 
 use std::fmt;

@@ -1,11 +1,11 @@
 use machine::Instant;
 use std::sync::Arc;
 use std::time::Duration;
-use types::json::Raw;
+use types::json::{self, Raw};
 use types::{
-    ActionLimits, Activation, ActivationId, Attempt, ContainerId, ControllerId, CreationFailure, CreationId,
-    EntityPath, Epoch, FullyQualifiedName, Identity, InvokerId, NackReason, QueueKey, Revision, SemVer,
-    TransactionId,
+    ActionLimits, Activation, ActivationId, Attempt, AuthKey, ContainerId, ControllerId, CreationFailure,
+    CreationId, EntityName, EntityPath, Epoch, FullyQualifiedName, Identity, InvokerId, NackReason,
+    NamespaceId, QueueKey, Revision, SemVer, Subject, SystemLimits, TransactionId, UserLimits,
 };
 
 /// One activation on its way to a container.
@@ -42,6 +42,44 @@ impl ActivationMessage {
     #[must_use]
     pub fn size(&self) -> u64 {
         (self.payload.get().len() + self.environment.as_ref().map_or(0, |e| e.get().len())) as u64 + 256
+    }
+
+    /// An activation of `/provider/pkg/hello` that `caller` invoked through the binding `/caller/bound`, for tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn for_tests() -> ActivationMessage {
+        let name = EntityName::new("caller").expect("a name");
+        let action = FullyQualifiedName::parse("provider/pkg/hello").expect("a name");
+        let authkey = AuthKey { uuid: Arc::from("uuid"), key: Arc::from("key") };
+        ActivationMessage {
+            activation_id: ActivationId::from_bits(7),
+            transaction_id: TransactionId::new("transaction"),
+            queue: Arc::new(QueueKey { namespace: name.clone(), action: action.clone() }),
+            action: Arc::new(ExecutableAction {
+                name: action,
+                binding: EntityPath::parse("caller/bound").ok(),
+                version: SemVer { major: 0, minor: 0, patch: 3 },
+                revision: Revision(1),
+                kind: Arc::from("nodejs:20"),
+                image: None,
+                limits: SystemLimits::default().standard(),
+                provide_api_key: false,
+            }),
+            caller: Arc::new(Identity {
+                subject: Subject::new("somebody"),
+                namespace: NamespaceId { name, uuid: authkey.uuid.clone() },
+                authkey,
+                rights: Vec::new(),
+                limits: UserLimits::default(),
+            }),
+            controller: ControllerId(0),
+            blocking: true,
+            payload: json::raw(&std::collections::BTreeMap::<String, ()>::new()),
+            environment: None,
+            cause: None,
+            received: 1_000,
+            journaled: false,
+        }
     }
 }
 

@@ -1,8 +1,7 @@
 //! Records of activations that did not run, or whose run nobody reported.
 
-use rpc::{ActivationMessage, Refusal};
-use types::json;
-use types::{Activation, ActivationResponse, Annotations, EntityPath, StatusCode};
+use rpc::{ActivationMessage, Refusal, Run};
+use types::{Activation, ActivationResponse, StatusCode};
 
 /// The completion did not come.
 pub(super) const LOST_COMPLETION: &str = "The activation was handed to an invoker, but its completion was never received. Its result and logs are lost.";
@@ -16,36 +15,9 @@ pub(super) const ACTION_GONE: &str = "Action could not be found or may have been
 /// What a record usually takes beside its result, in bytes.
 const FIELDS: usize = 1024;
 
-/// The record of an activation that has no other (ATV-06, ATV-10 to ATV-20). `now` is in milliseconds since 1970.
+/// The record of an activation that has no other. `now` is in milliseconds since 1970.
 pub(super) fn unrun(message: &ActivationMessage, status: StatusCode, text: &str, now: u64) -> Activation {
-    let action = &message.action;
-    let mut annotations = Annotations::new();
-    annotations.push("path", json::raw(&format_args!("{}", action.name)));
-    annotations.push("waitTime", json::raw(&now.saturating_sub(message.received)));
-    annotations.push("kind", json::raw(&*action.kind));
-    annotations.push("timeout", json::raw(&false));
-    annotations.push("limits", json::raw(&action.limits));
-    if message.cause.is_some() {
-        annotations.push("causedBy", json::raw("sequence"));
-    }
-    if let Some(binding) = &action.binding {
-        annotations.push("binding", json::raw(binding));
-    }
-    Activation {
-        namespace: EntityPath::of_namespace(&message.caller.namespace.name),
-        name: action.name.name.clone(),
-        version: action.version,
-        subject: message.caller.subject.clone(),
-        activation_id: message.activation_id,
-        cause: message.cause,
-        start: now,
-        end: Some(now),
-        duration: Some(0),
-        response: ActivationResponse::error(status, text),
-        logs: Vec::new(),
-        annotations,
-        publish: false,
-    }
+    message.record(Run::none(now, ActivationResponse::error(status, text)))
 }
 
 /// How an activation ends that was accepted and then taken by nobody (THR-07, CLS-18).

@@ -1,0 +1,126 @@
+//! The record of an activation, made from its message and from what is known of its run.
+
+use crate::ActivationMessage;
+use std::time::Duration;
+use types::json::{self, Raw};
+use types::{Activation, ActivationResponse, Annotations, EntityPath};
+
+/// What is known of an activation's run when it has ended.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// When initialisation began, or the run where there was none, in milliseconds since 1970 (ATV-12).
+    pub began: u64,
+    /// How long initialisation took; `None` for a warm container (ATV-18).
+    pub init: Option<Duration>,
+    /// How long the run took; zero where it did not come to one.
+    pub run: Duration,
+    /// Whether a time limit ended it (ATV-16).
+    pub timed_out: bool,
+    /// How it ended.
+    pub response: ActivationResponse,
+    /// Its log lines (LOG-03).
+    pub logs: Vec<String>,
+}
+
+impl Run {
+    /// An activation that ended at `now`, in milliseconds since 1970, without having been run.
+    #[must_use]
+    pub const fn none(now: u64, response: ActivationResponse) -> Run {
+        Run { began: now, init: None, run: Duration::ZERO, timed_out: false, response, logs: Vec::new() }
+    }
+}
+
+impl ActivationMessage {
+    /// The record of this activation (ATV-06, ATV-10 to ATV-20).
+    #[must_use]
+    pub fn record(&self, run: Run) -> Activation {
+        let action = &self.action;
+        let duration = millis(run.init.unwrap_or_default()) + millis(run.run);
+        let mut annotations = Annotations::new();
+        annotations.push("path", json::raw(&format_args!("{}", action.name)));
+        annotations.push("waitTime", number(run.began.saturating_sub(self.received)));
+        annotations.push("kind", json::raw(&*action.kind));
+        annotations.push("timeout", json::raw(&run.timed_out));
+        annotations.push("limits", json::raw(&action.limits));
+        if let Some(init) = run.init {
+            annotations.push("initTime", number(millis(init)));
+        }
+        if self.cause.is_some() {
+            annotations.push("causedBy", json::raw("sequence"));
+        }
+        if let Some(binding) = &action.binding {
+            annotations.push("binding", json::raw(binding));
+        }
+        Activation {
+            namespace: EntityPath::of_namespace(&self.caller.namespace.name),
+            name: action.name.name.clone(),
+            version: action.version,
+            subject: self.caller.subject.clone(),
+            activation_id: self.activation_id,
+            cause: self.cause,
+            start: run.began,
+            end: Some(run.began + duration),
+            duration: Some(duration),
+            response: run.response,
+            logs: run.logs,
+            annotations,
+            publish: false,
+        }
+    }
+}
+
+fn number(value: u64) -> Raw {
+    json::raw(&value)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::{ActivationId, StatusCode};
+
+    fn run(init: Option<Duration>) -> Run {
+        let response = ActivationResponse::error(StatusCode::ApplicationError, "no");
+        let run = Duration::from_millis(30);
+        Run { began: 1_200, init, run, timed_out: false, response, logs: Vec::new() }
+    }
+
+    fn annotation(record: &Activation, key: &str) -> Option<String> {
+        record.annotations.get(key).map(|value| value.get().to_owned())
+    }
+
+    #[test]
+    fn atv_12_atv_17_atv_18_a_cold_start_counts_its_initialisation() {
+        let record = ActivationMessage::for_tests().record(run(Some(Duration::from_millis(20))));
+        assert_eq!((record.start, record.end, record.duration), (1_200, Some(1_250), Some(50)));
+        assert_eq!(annotation(&record, "initTime").as_deref(), Some("20"));
+        assert_eq!(annotation(&record, "waitTime").as_deref(), Some("200"));
+    }
+
+    #[test]
+    fn atv_18_a_warm_start_has_no_init_time() {
+        let record = ActivationMessage::for_tests().record(run(None));
+        assert_eq!(record.duration, Some(30));
+        assert_eq!(annotation(&record, "initTime"), None);
+    }
+
+    #[test]
+    fn atv_10_atv_13_atv_20_a_binding_shows_in_the_annotations() {
+        let record = ActivationMessage::for_tests().record(run(None));
+        assert_eq!(record.namespace.as_str(), "caller");
+        assert_eq!(annotation(&record, "path").as_deref(), Some(r#""provider/pkg/hello""#));
+        assert_eq!(annotation(&record, "binding").as_deref(), Some(r#""caller/bound""#));
+        assert_eq!(record.path_in_namespace(), "bound/hello");
+    }
+
+    #[test]
+    fn atv_19_what_was_caused_says_so() {
+        let cause = Some(ActivationId::from_bits(1));
+        let record = ActivationMessage { cause, ..ActivationMessage::for_tests() }.record(run(None));
+        assert_eq!(annotation(&record, "causedBy").as_deref(), Some(r#""sequence""#));
+        assert_eq!(record.cause, Some(ActivationId::from_bits(1)));
+    }
+}
