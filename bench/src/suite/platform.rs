@@ -93,11 +93,6 @@ impl Platform {
         self.api.put(name, &json!({"exec": {"kind": kind, "code": code}, "limits": {"memory": 128}}));
     }
 
-    pub(super) fn delete(&self, name: &str) -> io::Result<()> {
-        self.api.delete(name);
-        Ok(())
-    }
-
     pub(super) fn target(name: &str) -> String {
         format!("/api/v1/namespaces/_/actions/{name}?blocking=true&result=true")
     }
