@@ -31,11 +31,21 @@ fn has_begun(server: &Server, mark: &str) {
 
 #[test]
 fn ready_in_time() {
-    let mut times: Vec<Duration> = (0..5).map(|_| Server::start(&Options::default()).ready_after()).collect();
-    times.sort();
-    println!("ready after {:?} (median of {:?}); the goal is 200 ms for a release build", times[2], times);
+    let measure = |_| {
+        let started = time::now();
+        let server = Server::start(&Options::default());
+        assert_eq!(Api::guest(&server).send("GET", "/actions", None).status, 200);
+        (server.ready_after(), started.elapsed())
+    };
+    let (mut pings, mut lists): (Vec<Duration>, Vec<Duration>) = (0..5).map(measure).unzip();
+    pings.sort();
+    lists.sort();
+    println!(
+        "first ping after {:?}, first list after {:?} (medians; the goal is 200 ms)",
+        pings[2], lists[2]
+    );
     // A debug build on a machine that compiles at the same time is no yardstick: this only finds what waits in vain.
-    assert!(times[2] < Duration::from_secs(3), "{times:?}");
+    assert!(lists[2] < Duration::from_secs(5), "{pings:?} {lists:?}");
 }
 
 #[test]
@@ -306,4 +316,40 @@ fn the_server_says_how_it_can_be_used() {
     }
     let root: Value = Client::new(server.address()).send(&Request::new("GET", "/")).unwrap().json();
     assert!(root["runtimes"]["nodejs"][0]["kind"].as_str().unwrap().starts_with("nodejs:"));
+}
+
+#[test]
+fn stem_cells_of_a_manifest_are_there_before_anybody_asks_and_are_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let manifest = json!({"runtimes": {"nodejs": [
+        {"kind": node_kind(), "default": true, "stemCells": [{"count": 2, "memory": "128 MB"}]},
+    ]}});
+    let path = dir.path().join("runtimes.json");
+    std::fs::write(&path, manifest.to_string()).unwrap();
+    let options =
+        Options::in_dir(&dir.path().join("data")).argument("--manifest").argument(path.to_str().unwrap());
+    let server = Server::start(&options);
+    let ready = |count: usize| {
+        let nodes =
+            processes::functions(server.pid()).into_iter().filter(|process| process.program == "node");
+        (nodes.count() >= count).then_some(())
+    };
+    time::eventually("two interpreters wait", || ready(2));
+    let api = Api::guest(&server);
+    let code = "function main() { return {pid: process.pid} }";
+    api.put("first", &json!({"exec": {"kind": "nodejs:default", "code": code}, "limits": {"memory": 128}}));
+    api.result("first", &json!({}));
+    time::eventually("another one has taken the place of the one in use", || ready(3));
+    let refused =
+        api.send("PUT", "/actions/other", Some(&json!({"exec": {"kind": "python:default", "code": "x"}})));
+    assert_eq!(refused.status, 400, "what the manifest does not name is not offered: {}", refused.text());
+}
+
+/// The kind of this machine's default interpreter of Node.js, such as `nodejs:20`.
+fn node_kind() -> String {
+    let server = Server::start(&Options::default());
+    let root = Client::new(server.address()).send(&Request::new("GET", "/")).expect("an answer").json();
+    let kinds = root["runtimes"]["nodejs"].as_array().cloned().unwrap_or_default();
+    let default = kinds.iter().find(|kind| kind["default"] == true).expect("a default kind");
+    default["kind"].as_str().expect("a kind has a name").to_owned()
 }
