@@ -286,6 +286,8 @@ impl World {
             let mut server = self.server.write().expect(POISONED);
             server.kill();
             *server = Server::start(&self.options);
+            // Whole, so that no process by which it looks at the machine is taken for a function.
+            Api::guest(&server).send("GET", "/actions?limit=1", None);
         }
     }
 
@@ -294,6 +296,7 @@ impl World {
         let accepted = self.ledger.accepted.lock().expect(POISONED);
         let deadline = time::now() + SETTLE_LIMIT;
         let mut statuses: BTreeMap<String, u64> = BTreeMap::new();
+        let mut errors: BTreeMap<String, u64> = BTreeMap::new();
         for (id, (nonce, length)) in accepted.iter() {
             let left = deadline.saturating_duration_since(time::now());
             let record =
@@ -310,6 +313,9 @@ impl World {
                 );
                 assert!(record["logs"].to_string().contains(&format!("ran {nonce}")), "{record:#}");
             }
+            if let Some(error) = response["result"]["error"].as_str() {
+                *errors.entry(error.to_owned()).or_default() += 1;
+            }
             *statuses.entry(status).or_default() += 1;
         }
         let unknown = self.ledger.unknown.load(Ordering::Relaxed);
@@ -321,6 +327,9 @@ impl World {
             runs.len(),
             self.functions_killed.load(Ordering::Relaxed),
         );
+        for (error, count) in errors {
+            eprintln!("{count:6} {error}");
+        }
         assert_eq!(accepted.len() as u64 + unknown + refused, total);
         every_record_is_listed_once(&api, accepted.keys());
         nothing_ran_twice(runs);
