@@ -6,8 +6,8 @@ use types::ByteSize;
 base::config_section! {
     /// Where the embedded store keeps its files, how much, and for how long.
     pub struct Config {
-        /// Where the files are. Not set: in `store` below the server's data directory. (Whoever uses the store without a
-        /// server keeps nothing on the disk then.)
+        /// Where the files are. Not set: in `store` below the server's data directory; whoever uses the store without a
+        /// server keeps nothing on the disk then.
         pub dir: Option<PathBuf> = None,
         /// How long records of activations are kept. They go in groups, so some stay a sixteenth longer.
         pub retention_age: Duration = Duration::from_secs(30 * 24 * 60 * 60),

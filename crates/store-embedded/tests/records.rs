@@ -69,16 +69,15 @@ fn segments_on_disk(dir: &Path) -> u64 {
     paths.filter(|path| !path.ends_with("0")).map(|path| disk_usage(&path)).sum()
 }
 
-fn disk_usage(dir: &Path) -> u64 {
+/// What is being removed meanwhile takes nothing.
+fn disk_usage(path: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt;
-    let entries = std::fs::read_dir(dir).expect("the directory is there");
-    entries
-        .map(|entry| {
-            let path = entry.expect("it is read").path();
-            let data = path.symlink_metadata().expect("it is there");
-            if data.is_dir() { disk_usage(&path) } else { data.blocks() * 512 }
-        })
-        .sum()
+    let Ok(data) = path.symlink_metadata() else { return 0 };
+    if !data.is_dir() {
+        return data.blocks() * 512;
+    }
+    let Ok(entries) = std::fs::read_dir(path) else { return 0 };
+    entries.flatten().map(|entry| disk_usage(&entry.path())).sum()
 }
 
 #[tokio::test]

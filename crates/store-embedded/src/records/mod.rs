@@ -253,7 +253,7 @@ impl Shared {
     fn accept(&self, id: ActivationId, entry: &mut Frame) -> Result<Ticket, StoreError> {
         let mut front = self.front.lock();
         if front.pending() > self.limits.pending_size {
-            return Err(self.too_much_pending(&format!("accept {id}")));
+            return Err(self.too_much_pending(&front, &format!("accept {id}")));
         }
         let position = front.journal.append(entry)?;
         front.intents.accept(id, position);
@@ -265,7 +265,7 @@ impl Shared {
     fn store(&self, id: ActivationId, mut encoded: Encoded) -> Result<Ticket, StoreError> {
         let mut front = self.front.lock();
         if front.pending() > self.limits.pending_size.saturating_mul(RECORDS_BEYOND) {
-            return Err(self.too_much_pending(&format!("keep the record of {id}")));
+            return Err(self.too_much_pending(&front, &format!("keep the record of {id}")));
         }
         // An open intent has no record. Without one, which is rare, the disk must be asked too, and under the lock, so
         // that no other record of that id comes in between; ids being of time, it nearly always knows without reading.
@@ -279,7 +279,7 @@ impl Shared {
         drop(front);
         self.sync.written();
         if is_enough {
-            self.moving.request();
+            self.moving.request(position.sequence);
         }
         Ok(Ticket(position.sequence))
     }
@@ -289,8 +289,8 @@ impl Shared {
         Ok(front.record(id).is_some() || self.segments.contains(id).map_err(failed)?)
     }
 
-    fn too_much_pending(&self, action: &str) -> StoreError {
-        self.moving.request();
+    fn too_much_pending(&self, front: &Front, action: &str) -> StoreError {
+        self.moving.request(front.journal.sequence());
         let text = "too much waits to be moved to the disk; is the disk full, or too slow?";
         StoreError { retryable: true, ..StoreError::new(action, text) }
     }

@@ -16,7 +16,9 @@ struct Progress {
 
 #[derive(Debug, Default)]
 struct Asked {
-    requested: bool,
+    /// Up to which sequence somebody wants everything moved. What has been moved by then is not moved for a second time,
+    /// so a request that comes while a move is under way begins another one only for what that one leaves.
+    upto: u64,
     stop: bool,
 }
 
@@ -34,9 +36,11 @@ impl MoveGate {
         MoveGate { asked: Mutex::default(), wake: Condvar::new(), progress }
     }
 
-    /// There is enough to be moved.
-    pub(crate) fn request(&self) {
-        self.asked.lock().requested = true;
+    /// There is enough to be moved, up to `sequence`.
+    pub(crate) fn request(&self, sequence: u64) {
+        let mut asked = self.asked.lock();
+        asked.upto = asked.upto.max(sequence);
+        drop(asked);
         self.wake.notify_one();
     }
 
@@ -49,7 +53,7 @@ impl MoveGate {
     pub(crate) async fn moved(&self, sequence: u64) -> Result<(), StoreError> {
         let mut progress = self.progress.subscribe();
         let before = progress.borrow().failures;
-        self.request();
+        self.request(sequence);
         let closed = |_| StoreError::new("move records out of the journal", "the store is closed");
         let done = |progress: &Progress| progress.moved >= sequence || progress.failures > before;
         let end = progress.wait_for(done).await.map_err(closed)?;
@@ -65,14 +69,13 @@ impl MoveGate {
     /// For the thread: waits until something is asked for, at the most for `limit`. False: it is to end.
     pub(crate) fn next_turn(&self, limit: Option<Duration>) -> bool {
         let mut asked = self.asked.lock();
-        let idle = |asked: &mut Asked| !asked.requested && !asked.stop;
+        let idle = |asked: &mut Asked| asked.upto <= self.progress.borrow().moved && !asked.stop;
         match limit {
             None => self.wake.wait_while(&mut asked, idle),
             Some(limit) => {
                 self.wake.wait_while_for(&mut asked, idle, limit);
             }
         }
-        asked.requested = false;
         !asked.stop
     }
 
