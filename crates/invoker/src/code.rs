@@ -3,7 +3,7 @@
 use container::{InitRequest, RunRequest};
 use rpc::ActivationMessage;
 use store::{ArtifactStore, Attachment, Document, StoreError};
-use types::{Action, json};
+use types::{Action, SemVer, json};
 
 /// Why there is no code to initialise a container with.
 #[derive(Debug, thiserror::Error)]
@@ -21,19 +21,21 @@ pub(crate) enum CodeError {
 
 /// Fetches the action's code (RUN-02) and makes the environment of its container (RUN-04, RUN-10).
 ///
-/// An activation that was queued before its action was updated runs the newest code: no older one is kept.
+/// An activation that was queued before its action was updated runs the newest code, because no older one is kept; the
+/// version that comes with the request is that of the code.
 pub(crate) async fn init_request(
     store: &dyn ArtifactStore,
     message: &ActivationMessage,
     deadline: u64,
-) -> Result<InitRequest, CodeError> {
+) -> Result<(InitRequest, SemVer), CodeError> {
     let id = message.action.name.to_string();
     let (document, code) = newest(store, &id).await?;
     let action: Action = serde_json::from_slice(&document.body).map_err(CodeError::Unreadable)?;
     let exec = action.exec.code().ok_or(CodeError::Missing)?;
     let main = exec.main.as_deref().unwrap_or("main").to_owned();
     let environment = environment(message, deadline);
-    Ok(InitRequest { name: action.name.as_str().to_owned(), main, binary: exec.binary, code, environment })
+    let name = action.name.as_str().to_owned();
+    Ok((InitRequest { name, main, binary: exec.binary, code, environment }, action.version))
 }
 
 /// The document and the code that belongs to it.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use types::{
-    Activation, ActivationId, ActivationResponse, ByteSize, ContainerId, ControllerId, SchedulerId,
+    Activation, ActivationId, ActivationResponse, ByteSize, ContainerId, ControllerId, SchedulerId, SemVer,
     StatusCode,
 };
 
@@ -38,6 +38,9 @@ pub(crate) struct Task {
     proxy: Proxy,
     /// There is one between `Created` and `Destroyed`.
     container: Option<Arc<dyn Container>>,
+    /// The version of the code in it, which is newer than that of the activations where the action was updated while they
+    /// waited.
+    loaded: Option<SemVer>,
     /// The activations that are here; never more than the container has credit for, and those that cross its leaving.
     open: Vec<Open>,
     /// The calls that are under way.
@@ -63,6 +66,7 @@ enum Done {
     Created(Result<Arc<dyn Container>, CreateError>),
     Initialised {
         activation: ActivationId,
+        loaded: Option<SemVer>,
         ended: Option<Ended>,
         took: Duration,
     },
@@ -92,7 +96,7 @@ impl Task {
         let mut out = Vec::new();
         let proxy = Proxy::new(invoker.config.proxy, spec, assignment, &mut out);
         let (open, calls) = (Vec::new(), FuturesUnordered::new());
-        Task { invoker, id, proxy, container: None, open, calls, out, armed: Armed::new() }
+        Task { invoker, id, proxy, container: None, loaded: None, open, calls, out, armed: Armed::new() }
     }
 
     /// Lives until nothing is left of the container.
@@ -148,7 +152,8 @@ impl Task {
                 tracing::warn!(container = %self.id, error = &error as &dyn std::error::Error, "cannot make a container");
                 Event::CreateFailed(failure(&error))
             }
-            Done::Initialised { activation, ended, took } => {
+            Done::Initialised { activation, loaded, ended, took } => {
+                self.loaded = loaded;
                 let status = ended.as_ref().map_or(StatusCode::Success, |ended| ended.response.status);
                 if let Some(open) = self.find(activation) {
                     open.init = Some(took);
@@ -260,15 +265,16 @@ impl Task {
             let started = invoker.deps.clock.now();
             let limits = invoker.limits(&message);
             let deadline = began + message.action.limits.timeout;
-            let ended = match code::init_request(&*invoker.deps.artifacts, &message, deadline).await {
-                Ok(request) => {
+            let (loaded, ended) = match code::init_request(&*invoker.deps.artifacts, &message, deadline).await
+            {
+                Ok((request, version)) => {
                     let called = invoker.deps.clock.now();
                     let answer = container.init(request, limits.timeout).await;
-                    classify::init(&answer, invoker.deps.clock.now() - called, &limits).err()
+                    (Some(version), classify::init(&answer, invoker.deps.clock.now() - called, &limits).err())
                 }
-                Err(error) => Some(no_code(&error)),
+                Err(error) => (None, Some(no_code(&error))),
             };
-            Done::Initialised { activation, ended, took: invoker.deps.clock.now() - started }
+            Done::Initialised { activation, loaded, ended, took: invoker.deps.clock.now() - started }
         });
     }
 
@@ -315,7 +321,8 @@ impl Task {
             response: ended.response,
             logs: open.logs,
         };
-        let record = Arc::new(open.message.record(run));
+        let version = self.loaded.unwrap_or(open.message.action.version);
+        let record = Arc::new(Activation { version, ..open.message.record(run) });
         let keeps_records = open.message.caller.limits.store_activations != Some(false);
         let stored = keeps_records.then(|| deps.activations.store(record.clone()));
         let ticket = match stored.transpose() {

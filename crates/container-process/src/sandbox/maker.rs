@@ -254,10 +254,14 @@ impl Shared {
 
     /// The limits of each process.
     pub(super) fn limits(&self) -> Limits {
+        /// Where a cgroup counts the processes of each sandbox, the limit of its user is only a second line: the kernel
+        /// counts it over the whole machine, where another server's slots may have the same users.
+        const BESIDE_CGROUP: u64 = 16;
         let config = &self.config;
+        let factor = if self.cgroups.version_of("pids").is_some() { BESIDE_CGROUP } else { 1 };
         Limits {
             open_files: u64::from(config.open_files),
-            processes: u64::from(config.processes),
+            processes: u64::from(config.processes) * factor,
             // A file that fills /tmp is to be told that there is no space, not to be ended by a signal.
             file_bytes: config.tmp.max(config.shm).as_bytes() + (1 << 20),
         }
