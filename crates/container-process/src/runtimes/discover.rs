@@ -232,18 +232,24 @@ fn names_in(directory: &Path, wanted: fn(&str) -> bool) -> Vec<String> {
 
 /// Starts all of them.
 fn ask(candidates: Vec<PathBuf>) -> Vec<(PathBuf, Child)> {
+    candidates.into_iter().filter_map(|path| start(&path).map(|child| (path, child))).collect()
+}
+
+fn start(path: &Path) -> Option<Child> {
+    let mut command = Command::new(path);
     // Asked so, an interpreter answers before it has even started itself.
-    let start = |path: PathBuf| {
-        let mut command = Command::new(&path);
-        command.arg("--version").env_clear().current_dir("/");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        Some((path, command.spawn().ok()?))
-    };
-    candidates.into_iter().filter_map(start).collect()
+    command.arg("--version").env_clear().current_dir("/");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.spawn().ok()
 }
 
 fn answers(language: &'static Language, asked: Vec<(PathBuf, Child)>) -> Vec<Interpreter> {
-    let answer = |(path, child)| Some(Interpreter { language, path, version: answer_of(child)? });
+    let answer = |(path, child): (PathBuf, Child)| {
+        // One that was killed, or was too slow on a busy machine, is asked once more: without it the actions of its kind
+        // would fail until the next start.
+        let version = answer_of(child).or_else(|| answer_of(start(&path)?))?;
+        Some(Interpreter { language, path, version })
+    };
     asked.into_iter().filter_map(answer).collect()
 }
 
