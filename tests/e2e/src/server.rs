@@ -182,6 +182,10 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let ended = |child: &mut Child| !matches!(child.try_wait(), Ok(None));
+        // One that is stopped while it starts leaves what it has begun to its next start, and there may be none.
+        let settled =
+            |server: &mut Server| ended(&mut server.child) || server.output().contains("is ready at");
+        let _ = time::poll(STOP_LIMIT, || settled(self).then_some(()));
         if !ended(&mut self.child) {
             self.signal(libc::SIGTERM);
             if time::poll(STOP_LIMIT, || ended(&mut self.child).then_some(())).is_none() {
