@@ -83,7 +83,7 @@ base::config_section! {
         /// Whether the answer to a blocking call waits until its record is on the disk. `false`: a power cut can take the
         /// records of the last moments (see `store.embedded.sync_interval`) whose answers are out already. The end of the
         /// process alone takes none either way, and a 202 always waits until its activation is on the disk.
-        pub durable_answers: bool = false,
+        pub durable_answers: bool = true,
     }
     check: Invoker::check
 }
