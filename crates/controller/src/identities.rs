@@ -1,7 +1,7 @@
 //! Who calls, and what their namespace uses.
 
 use crate::Config;
-use crate::cache::Cache;
+use crate::cache::{Cache, Generation};
 use base::clock::Clock;
 use engine::throttle::{Allowance, Throttled, Usage};
 use machine::Instant;
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use store::subject::find_identity;
+use store::subject::{find_identity, find_owner};
 use store::{ArtifactStore, StoreError};
 use types::{AuthKey, EntityName, Identity, LimitBounds, SystemLimits, UserLimits};
 
@@ -96,7 +96,32 @@ impl Identities {
     ) -> Result<Option<Arc<Caller>>, StoreError> {
         let generation = self.cache.generation();
         let since = self.clock.now();
-        let Some(identity) = find_identity(&*self.store, authkey).await? else { return Ok(None) };
+        let found = find_identity(&*self.store, authkey).await?;
+        Ok(found.map(|identity| self.remember(header, identity, since, generation)))
+    }
+
+    /// The owner of a namespace, as whom web actions run (WEB-05). `None`: there is no such namespace, or its owner is
+    /// blocked.
+    pub(crate) async fn owner(&self, namespace: &EntityName) -> Result<Option<Arc<Caller>>, StoreError> {
+        // No header begins so.
+        let key = format!("owner of {namespace}");
+        if let Some(known) = self.remembered(key.as_bytes()) {
+            return Ok(Some(known));
+        }
+        let generation = self.cache.generation();
+        let since = self.clock.now();
+        let found = find_owner(&*self.store, namespace).await?;
+        Ok(found.map(|identity| self.remember(key.as_bytes(), identity, since, generation)))
+    }
+
+    /// Makes a caller of an identity, and remembers it.
+    fn remember(
+        &self,
+        key: &[u8],
+        identity: Identity,
+        since: Instant,
+        generation: Generation,
+    ) -> Arc<Caller> {
         let limits = effective(&self.system, &identity.limits);
         let allowance = Allowance {
             invocations_per_minute: limits.invocations_per_minute,
@@ -110,8 +135,8 @@ impl Identities {
             identity: Arc::new(identity),
         });
         let remembered = Arc::new(Remembered { caller: caller.clone(), since });
-        self.cache.insert(header, remembered, generation);
-        Ok(Some(caller))
+        self.cache.insert(key, remembered, generation);
+        caller
     }
 
     /// A place in flight for an activation that was accepted by an earlier process.

@@ -24,11 +24,12 @@ use balancer::{LoadBalancer, Pull};
 use base::clock::Clock;
 use base::ids::IdSource;
 use base::shutdown::{Phase, ShutdownWatch};
+use base::task::{OnPanic, spawn};
 use entities::Entities;
 use identities::Identities;
 use pending::{Gate, OpenActivations};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use store::{ActivationStore, ArtifactStore, Cached};
 use types::{ControllerId, RuntimeManifest};
@@ -52,6 +53,7 @@ pub struct Controller {
     gate: Gate,
     info: api::Info,
     room: api::Room,
+    this: Weak<Controller>,
 }
 
 impl Controller {
@@ -67,7 +69,7 @@ impl Controller {
         let watched = cache::Watched::new(cached, identities.clone(), entities.clone());
         let info = api::Info::new(&config, &runtimes);
         let room = api::Room::new(config.body_memory);
-        Arc::new(Controller {
+        Arc::new_cyclic(|this| Controller {
             config,
             id,
             clock,
@@ -79,9 +81,10 @@ impl Controller {
             activations,
             balancer: Box::new(Pull::new(scheduler)),
             pending: OpenActivations::new(),
-            gate: Gate::new(),
+            gate: Gate::default(),
             info,
             room,
+            this: this.clone(),
         })
     }
 
@@ -100,6 +103,22 @@ impl Controller {
                 () = tokio::time::sleep(SWEEP) => self.sweep(),
             }
         }
+    }
+
+    /// Goes on with something after its request was answered. Stopping waits for it as it waits for requests: see
+    /// [`Controller::drain`].
+    pub(crate) fn go_on<F, T>(&self, name: &'static str, task: F)
+    where
+        F: FnOnce(Arc<Controller>) -> T,
+        T: Future<Output = ()> + Send + 'static,
+    {
+        // Whoever calls a method of it has one.
+        let Some(this) = self.this.upgrade() else { return };
+        let (pass, task) = (self.gate.go_on(), task(this));
+        spawn(name, OnPanic::Log, async move {
+            task.await;
+            drop(pass);
+        });
     }
 
     /// Takes no more invocations on: they are answered with 503 and a time to come back. Everything else is served.

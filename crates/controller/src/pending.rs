@@ -83,9 +83,13 @@ impl OpenActivations {
     }
 }
 
-/// Counts the invocations that are being handled, and refuses new ones once it is closed.
-#[derive(Debug)]
-pub(crate) struct Gate {
+/// Counts the invocations that are being handled, and the sequences, compositions and fires that go on after their
+/// request; refuses new ones once it is closed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gate(Arc<Door>);
+
+#[derive(Debug, Default)]
+struct Door {
     inside: AtomicUsize,
     closed: AtomicBool,
     empty: Notify,
@@ -93,32 +97,34 @@ pub(crate) struct Gate {
 
 /// One invocation inside the gate.
 #[derive(Debug)]
-pub(crate) struct Pass<'a>(&'a Gate);
+pub(crate) struct Pass(Arc<Door>);
 
 impl Gate {
-    pub(crate) fn new() -> Gate {
-        Gate { inside: AtomicUsize::new(0), closed: AtomicBool::new(false), empty: Notify::new() }
+    /// Lets one in, unless the gate is closed.
+    pub(crate) fn enter(&self) -> Option<Pass> {
+        // Counted first and then asked: whoever closes the gate afterwards sees the count.
+        self.0.inside.fetch_add(1, Ordering::SeqCst);
+        let pass = Pass(self.0.clone());
+        (!self.0.closed.load(Ordering::SeqCst)).then_some(pass)
     }
 
-    /// Lets one in, unless the gate is closed.
-    pub(crate) fn enter(&self) -> Option<Pass<'_>> {
-        // Counted first and then asked: whoever closes the gate afterwards sees the count.
-        self.inside.fetch_add(1, Ordering::SeqCst);
-        let pass = Pass(self);
-        (!self.closed.load(Ordering::SeqCst)).then_some(pass)
+    /// Lets in what belongs to something that was accepted before, also when the gate is closed.
+    pub(crate) fn go_on(&self) -> Pass {
+        self.0.inside.fetch_add(1, Ordering::SeqCst);
+        Pass(self.0.clone())
     }
 
     pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::SeqCst);
+        self.0.closed.store(true, Ordering::SeqCst);
     }
 
     /// Returns when nobody is inside.
     pub(crate) async fn emptied(&self) {
-        wait_for_zero(&self.inside, &self.empty).await;
+        wait_for_zero(&self.0.inside, &self.0.empty).await;
     }
 }
 
-impl Drop for Pass<'_> {
+impl Drop for Pass {
     fn drop(&mut self) {
         if self.0.inside.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.0.empty.notify_waiters();

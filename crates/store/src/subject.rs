@@ -47,13 +47,21 @@ pub fn lookup_key(uuid: &str) -> String {
     format!("uuid:{uuid}")
 }
 
+/// The key by which the owner of a namespace is found.
+#[must_use]
+pub fn owner_key(namespace: &str) -> String {
+    format!("namespace:{namespace}")
+}
+
 /// The document of a subject; `updated` is in milliseconds since 1970.
 ///
 /// # Errors
 /// Never in practice: when it cannot be written as JSON.
 pub fn document_for(subject: &SubjectDocument, updated: u64) -> Result<Document, StoreError> {
     let id = subject_id(subject.subject.as_str());
-    let lookup = subject.namespaces.iter().map(|namespace| lookup_key(&namespace.authkey.uuid)).collect();
+    let keys =
+        |namespace: &NamespaceKey| [lookup_key(&namespace.authkey.uuid), owner_key(namespace.name.as_str())];
+    let lookup = subject.namespaces.iter().flat_map(keys).collect();
     document(id, DocumentKind::Subject, subject, updated, lookup)
 }
 
@@ -83,18 +91,47 @@ pub async fn find_identity(
     }
     let document: SubjectDocument = read(&found)?;
     let owned = document.namespaces.into_iter().find(|namespace| namespace.authkey.uuid == authkey.uuid);
-    let Some(NamespaceKey { name, authkey: real }) = owned else { return Ok(None) };
+    let Some(owned) = owned else { return Ok(None) };
     // The comparison comes first and takes the same time for every wrong key, blocked or not.
-    if !same_secret(&real.key, &authkey.key) || document.blocked {
+    if !same_secret(&owned.authkey.key, &authkey.key) || document.blocked {
         return Ok(None);
     }
+    identity(store, document.subject, owned).await.map(Some)
+}
+
+/// Finds the owner of a namespace, as whom its web actions run (WEB-05). `None`: nobody, or somebody who is blocked.
+///
+/// # Errors
+/// When the store fails or a document cannot be read.
+pub async fn find_owner(
+    store: &dyn ArtifactStore,
+    namespace: &EntityName,
+) -> Result<Option<Identity>, StoreError> {
+    let Some(found) = store.find(&owner_key(namespace.as_str())).await? else { return Ok(None) };
+    if found.kind != DocumentKind::Subject {
+        return Ok(None);
+    }
+    let document: SubjectDocument = read(&found)?;
+    let owned = document.namespaces.into_iter().find(|owned| owned.name == *namespace);
+    match owned {
+        Some(owned) if !document.blocked => identity(store, document.subject, owned).await.map(Some),
+        Some(_) | None => Ok(None),
+    }
+}
+
+/// A subject in one of its namespaces, with the limits of that.
+async fn identity(
+    store: &dyn ArtifactStore,
+    subject: Subject,
+    owned: NamespaceKey,
+) -> Result<Identity, StoreError> {
+    let NamespaceKey { name, authkey } = owned;
     let limits = match store.get(&limits_id(name.as_str())).await? {
         Some(limits) if limits.kind == DocumentKind::Limits => read(&limits)?,
         Some(_) | None => UserLimits::default(),
     };
-    let namespace = NamespaceId { name, uuid: real.uuid.clone() };
-    let rights = Privilege::ALL.to_vec();
-    Ok(Some(Identity { subject: document.subject, namespace, authkey: real, rights, limits }))
+    let namespace = NamespaceId { name, uuid: authkey.uuid.clone() };
+    Ok(Identity { subject, namespace, authkey, rights: Privilege::ALL.to_vec(), limits })
 }
 
 /// Compares two keys in a time that does not tell where they differ.
@@ -158,7 +195,7 @@ mod tests {
         );
         assert_eq!(&document.body[..], text.as_bytes());
         assert_eq!(document.id, "subject:guest");
-        assert_eq!(document.lookup, [format!("uuid:{UUID}")]);
+        assert_eq!(document.lookup, [format!("uuid:{UUID}"), "namespace:guest".to_owned()]);
     }
 
     #[tokio::test]
@@ -173,7 +210,9 @@ mod tests {
         assert_eq!(found.limits, limits);
         assert_eq!(found.rights, Privilege::ALL);
         assert!(find_identity(&store, &key('y')).await.unwrap().is_none());
+        assert_eq!(find_owner(&store, &name).await.unwrap().unwrap().namespace.name, name);
         store.put(document_for(&subject(true), 2).unwrap(), None, Some(revision)).await.unwrap();
+        assert!(find_owner(&store, &name).await.unwrap().is_none());
         assert!(find_identity(&store, &key('x')).await.unwrap().is_none());
     }
 

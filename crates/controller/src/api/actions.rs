@@ -30,12 +30,8 @@ impl Target {
         let (package, name) = match resource {
             Resource::Action { name } => (None, name),
             Resource::PackagedAction { package, name } => (Some(EntityName::new(&package)?), name),
-            Resource::Actions
-            | Resource::ActionsOfPackage { .. }
-            | Resource::Activations
-            | Resource::Activation { .. }
-            | Resource::Limits
-            | Resource::LimitsEntity => return Err(ApiError::no_route()),
+            // Nothing else names an action.
+            _ => return Err(ApiError::no_route()),
         };
         Ok(Target { namespace, package, name: EntityName::new(&name)? })
     }

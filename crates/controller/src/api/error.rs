@@ -12,30 +12,47 @@ pub(crate) struct ApiError {
     status: StatusCode,
     text: Cow<'static, str>,
     extra: Extra,
+    details: Details,
 }
 
+/// What the body says beside upstream's two fields, for programs: a reason code, which limit, its value. Clients that
+/// do not know a field pass over it.
+pub(crate) type Details = Vec<(&'static str, serde_json::Value)>;
+
 /// What an error says in its headers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Extra {
-    /// Nothing.
-    None,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Extra {
     /// How to authenticate (ERR-05).
-    Challenge,
+    pub(crate) challenge: bool,
     /// In how many seconds to come back.
-    RetryAfter(u32),
+    pub(crate) retry_after: Option<u32>,
     /// Which methods there are.
-    Allow(&'static str),
+    pub(crate) allow: Option<&'static str>,
     /// Which activation was made all the same (HTTP-19).
-    Activation(ActivationId),
+    pub(crate) activation: Option<ActivationId>,
 }
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, text: impl Into<Cow<'static, str>>) -> ApiError {
-        ApiError { status, text: text.into(), extra: Extra::None }
+        ApiError { status, text: text.into(), extra: Extra::default(), details: Vec::new() }
     }
 
-    pub(crate) fn with(self, extra: Extra) -> ApiError {
-        ApiError { extra, ..self }
+    /// The same, naming the activation that was made (HTTP-19).
+    pub(crate) fn for_activation(mut self, id: ActivationId) -> ApiError {
+        self.extra.activation = Some(id);
+        self
+    }
+
+    /// The same, saying in how many seconds to come back.
+    pub(crate) fn retry_after(mut self, seconds: u32) -> ApiError {
+        self.extra.retry_after = Some(seconds);
+        self
+    }
+
+    /// The same, with one more field in its body.
+    pub(crate) fn detail(mut self, name: &'static str, value: impl Into<serde_json::Value>) -> ApiError {
+        self.details.push((name, value.into()));
+        self
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -48,6 +65,16 @@ impl ApiError {
 
     pub(crate) fn extra(&self) -> Extra {
         self.extra
+    }
+
+    pub(crate) fn details(&self) -> &[(&'static str, serde_json::Value)] {
+        &self.details
+    }
+
+    /// The same, asking for credentials (ERR-05).
+    fn challenging(mut self) -> ApiError {
+        self.extra.challenge = true;
+        self
     }
 
     pub(crate) fn bad_request(text: impl Into<Cow<'static, str>>) -> ApiError {
@@ -73,13 +100,13 @@ impl ApiError {
     /// ERR-05
     pub(crate) fn no_credentials() -> ApiError {
         let text = "The resource requires authentication, which was not supplied with the request";
-        ApiError::new(StatusCode::UNAUTHORIZED, text).with(Extra::Challenge)
+        ApiError::new(StatusCode::UNAUTHORIZED, text).challenging()
     }
 
     /// ERR-05
     pub(crate) fn bad_credentials() -> ApiError {
         let text = "The supplied authentication is invalid";
-        ApiError::new(StatusCode::UNAUTHORIZED, text).with(Extra::Challenge)
+        ApiError::new(StatusCode::UNAUTHORIZED, text).challenging()
     }
 
     /// ERR-06
@@ -119,7 +146,9 @@ impl ApiError {
     /// ERR-09, DEF-01
     pub(crate) fn method_not_allowed(methods: &'static str) -> ApiError {
         let text = format!("HTTP method not allowed, supported methods: {methods}");
-        ApiError::new(StatusCode::METHOD_NOT_ALLOWED, text).with(Extra::Allow(methods))
+        let mut error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, text);
+        error.extra.allow = Some(methods);
+        error
     }
 
     /// ERR-10
@@ -173,7 +202,7 @@ impl ApiError {
     /// ERR-17
     pub(crate) fn unavailable() -> ApiError {
         let text = "The server is currently unavailable (because it is overloaded or down for maintenance).";
-        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text).with(Extra::RetryAfter(1))
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(1)
     }
 
     /// ERR-15

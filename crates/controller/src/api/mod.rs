@@ -5,18 +5,25 @@
 
 mod actions;
 mod activations;
+mod admin;
 mod auth;
 mod body;
+mod docs;
 mod error;
 mod info;
 mod namespaces;
+mod operator;
+mod packages;
 mod paths;
 mod query;
 mod respond;
+mod rules;
+mod triggers;
+mod web;
 
 pub(crate) use actions::Target;
 pub(crate) use body::{Payload, Room};
-pub(crate) use error::{ApiError, Extra};
+pub(crate) use error::ApiError;
 pub(crate) use info::Info;
 pub(crate) use query::{Query, malformed};
 pub use respond::Body;
@@ -25,7 +32,7 @@ pub(crate) use respond::Reply;
 use crate::identities::Caller;
 use crate::{Controller, entitlement};
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, request};
+use http::{HeaderMap, Method, Request, Response, StatusCode, request};
 use paths::{Resource, Route, Segment};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -48,6 +55,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) caller: Arc<Caller>,
     /// The method.
     pub(crate) method: &'a Method,
+    /// The headers.
+    pub(crate) headers: &'a HeaderMap,
     /// The query parameters.
     pub(crate) query: Query<'a>,
     /// The body.
@@ -68,6 +77,12 @@ impl Controller {
         let (parts, body) = request.into_parts();
         let transaction = self.transaction(&parts);
         let route = paths::parse(parts.uri.path());
+        match route {
+            Route::Web { rest } => return self.web(rest, &parts, body, transaction, received).await,
+            Route::Admin { rest } => return self.admin(rest, &parts, body, transaction).await,
+            Route::Operator { path } => return self.operator(path, &parts, transaction).await,
+            _ => {}
+        }
         let cors = !matches!(route, Route::Root | Route::Ping | Route::Unknown);
         let outcome = match self.admit(&parts, &route).await {
             Admitted::Answered(outcome) => {
@@ -80,8 +95,8 @@ impl Controller {
                     Err(error) => Err(error),
                     Ok(payload) => {
                         let query = Query::new(parts.uri.query());
-                        let (method, transaction) = (&parts.method, &transaction);
-                        let asked = Asked { caller, method, query, payload, transaction, received };
+                        let (method, headers, transaction) = (&parts.method, &parts.headers, &transaction);
+                        let asked = Asked { caller, method, headers, query, payload, transaction, received };
                         self.dispatch(route, asked).await
                     }
                 }
@@ -112,7 +127,11 @@ impl Controller {
             Route::Api => {
                 Some(self.open(&parts.method, || Reply::json(StatusCode::OK, self.info.api.clone())))
             }
+            Route::Docs { rest } => Some(self.docs(&parts.method, rest)),
             Route::Namespaces | Route::InNamespace { .. } | Route::UnknownApi => None,
+            Route::Web { .. } | Route::Admin { .. } | Route::Operator { .. } => {
+                Some(Err(ApiError::no_route()))
+            }
         };
         if parts.uri.path_and_query().is_some_and(|uri| uri.as_str().len() > MAX_URI) {
             let text = "The length of the request's URI exceeds the limit of 8192 characters.";
@@ -148,16 +167,37 @@ impl Controller {
                 return namespaces::list(&asked.caller);
             }
             Route::InNamespace { namespace, resource } => (namespace, resource),
-            Route::Root | Route::Ping | Route::Api | Route::UnknownApi | Route::Unknown => {
-                return Err(ApiError::no_route());
-            }
+            Route::Root
+            | Route::Ping
+            | Route::Api
+            | Route::Docs { .. }
+            | Route::Web { .. }
+            | Route::Admin { .. }
+            | Route::Operator { .. }
+            | Route::UnknownApi
+            | Route::Unknown => return Err(ApiError::no_route()),
         };
         let namespace = resolve_namespace(&namespace, &asked.caller)?;
         match resource {
             Resource::Action { .. } | Resource::PackagedAction { .. } => {
                 self.dispatch_action(namespace, resource, asked).await
             }
+            Resource::Package { name } => {
+                let name = EntityName::new(&name)?;
+                self.dispatch_package(namespace, name, asked).await
+            }
+            Resource::Trigger { name } => {
+                let name = EntityName::new(&name)?;
+                self.dispatch_trigger(namespace, name, asked).await
+            }
+            Resource::Rule { name } => {
+                let name = EntityName::new(&name)?;
+                self.dispatch_rule(namespace, name, asked).await
+            }
             Resource::Actions
+            | Resource::Packages
+            | Resource::Triggers
+            | Resource::Rules
             | Resource::ActionsOfPackage { .. }
             | Resource::Activations
             | Resource::Activation { .. }
@@ -184,6 +224,9 @@ impl Controller {
             (Resource::ActionsOfPackage { .. }, Some(package)) => {
                 self.list_package(caller, &namespace, &package, query).await
             }
+            (Resource::Packages, _) => self.list_packages(caller, &namespace, query).await,
+            (Resource::Triggers, _) => self.list_triggers(caller, &namespace, query).await,
+            (Resource::Rules, _) => self.list_rules(caller, &namespace, query).await,
             (Resource::Activations, _) => self.list_activations(caller, &namespace, query).await,
             (Resource::Activation { id, part }, _) => {
                 self.get_activation(caller, &namespace, &id, part).await
@@ -194,7 +237,10 @@ impl Controller {
                 Resource::Actions
                 | Resource::ActionsOfPackage { .. }
                 | Resource::Action { .. }
-                | Resource::PackagedAction { .. },
+                | Resource::PackagedAction { .. }
+                | Resource::Package { .. }
+                | Resource::Trigger { .. }
+                | Resource::Rule { .. },
                 _,
             ) => self.list_actions(caller, &namespace, query).await,
         }

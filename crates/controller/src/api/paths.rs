@@ -19,6 +19,27 @@ pub(crate) enum Route<'a> {
     Api,
     /// `/api/v1/namespaces`
     Namespaces,
+    /// A web action and what follows it: everything behind `/api/v1/web/` (WEB-01).
+    Web {
+        /// Not decoded yet.
+        rest: &'a str,
+    },
+    /// The document of the API, and the page that shows it: `api-docs`, `docs`, `docs/…` (HTTP-10).
+    Docs {
+        /// Behind `/api/v1/`.
+        rest: &'a str,
+    },
+    /// The operator's part of the server: everything behind `/admin/`.
+    Admin {
+        /// Not decoded yet.
+        rest: &'a str,
+    },
+    /// What upstream's roles answer to operators outside the versioned API: `/metrics`, `/invokers` and the like
+    /// (section ADM).
+    Operator {
+        /// The whole path.
+        path: &'a str,
+    },
     /// Something in a namespace.
     InNamespace {
         /// Which, or `_` for the caller's own (HTTP-03).
@@ -54,6 +75,27 @@ pub(crate) enum Resource<'a> {
         /// The action.
         name: Segment<'a>,
     },
+    /// `packages`
+    Packages,
+    /// `packages/NAME`
+    Package {
+        /// The package.
+        name: Segment<'a>,
+    },
+    /// `triggers`
+    Triggers,
+    /// `triggers/NAME`
+    Trigger {
+        /// The trigger.
+        name: Segment<'a>,
+    },
+    /// `rules`
+    Rules,
+    /// `rules/NAME`
+    Rule {
+        /// The rule.
+        name: Segment<'a>,
+    },
     /// `activations`
     Activations,
     /// `activations/ID`, and parts of it.
@@ -83,12 +125,36 @@ pub(crate) enum Part {
 /// Where the versioned API begins (HTTP-01).
 const BASE: &str = "/api/v1";
 
+/// Where the operator's part begins.
+const ADMIN: &str = "/admin/";
+
+/// The first segments of the paths that upstream's roles have for operators (ADM-01 to ADM-04).
+const OPERATOR: [&str; 10] = [
+    "activation",
+    "disable",
+    "enable",
+    "invokers",
+    "isEnabled",
+    "metrics",
+    "pool",
+    "queue",
+    "ready",
+    "state",
+];
+
 /// Reads a path.
 pub(crate) fn parse(path: &str) -> Route<'_> {
     match path {
         "/" | "" => return Route::Root,
         "/ping" => return Route::Ping,
         _ => {}
+    }
+    if let Some(rest) = path.strip_prefix(ADMIN) {
+        return Route::Admin { rest };
+    }
+    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    if OPERATOR.contains(&first) && path.starts_with(&format!("/{first}")) {
+        return Route::Operator { path };
     }
     match path.strip_prefix(BASE) {
         Some("" | "/") => Route::Api,
@@ -101,6 +167,12 @@ pub(crate) fn parse(path: &str) -> Route<'_> {
 }
 
 fn below_base(rest: &str) -> Option<Route<'_>> {
+    if let Some(rest) = rest.strip_prefix("web/") {
+        return Some(Route::Web { rest });
+    }
+    if rest == "api-docs" || rest == "docs" || rest.starts_with("docs/") {
+        return Some(Route::Docs { rest });
+    }
     // One slash at the end stands for itself; whether it may be there depends on what is before it.
     let (rest, slash) = match rest.strip_suffix('/') {
         Some(rest) => (rest, true),
@@ -119,6 +191,18 @@ fn below_base(rest: &str) -> Option<Route<'_>> {
     }
     let resource = match collection {
         "actions" => action(entity, slash)?,
+        "packages" => match plain(entity, slash)? {
+            None => Resource::Packages,
+            Some(name) => Resource::Package { name },
+        },
+        "triggers" => match plain(entity, slash)? {
+            None => Resource::Triggers,
+            Some(name) => Resource::Trigger { name },
+        },
+        "rules" => match plain(entity, slash)? {
+            None => Resource::Rules,
+            Some(name) => Resource::Rule { name },
+        },
         "activations" => activation(entity, slash)?,
         "limits" => match entity {
             [None, _] => Resource::Limits,
@@ -142,6 +226,16 @@ fn action<'a>(entity: [Option<&'a str>; 2], slash: bool) -> Option<Resource<'a>>
     }
 }
 
+/// A collection without anything below its entities: all of it, or one entity, whose name no slash may follow
+/// (HTTP-02).
+fn plain<'a>(entity: [Option<&'a str>; 2], slash: bool) -> Option<Option<Segment<'a>>> {
+    match (entity, slash) {
+        ([None, _], _) => Some(None),
+        ([Some(name), None], false) => Some(Some(decoded(name))),
+        ([Some(_), _], _) => None,
+    }
+}
+
 fn activation<'a>(entity: [Option<&'a str>; 2], slash: bool) -> Option<Resource<'a>> {
     let part = match (entity, slash) {
         ([None, _], _) => return Some(Resource::Activations),
@@ -162,8 +256,15 @@ impl Resource<'_> {
     /// The methods that it has, as the header `Allow` names them.
     pub(crate) fn methods(&self) -> &'static str {
         match self {
-            Resource::Action { .. } | Resource::PackagedAction { .. } => "PUT, GET, DELETE, POST",
+            Resource::Action { .. }
+            | Resource::PackagedAction { .. }
+            | Resource::Trigger { .. }
+            | Resource::Rule { .. } => "PUT, GET, DELETE, POST",
+            Resource::Package { .. } => "PUT, GET, DELETE",
             Resource::Actions
+            | Resource::Packages
+            | Resource::Triggers
+            | Resource::Rules
             | Resource::ActionsOfPackage { .. }
             | Resource::Activations
             | Resource::Activation { .. }
@@ -198,6 +299,10 @@ mod tests {
         assert_eq!(resource("/api/v1/namespaces/_/activations/x/"), Some(record));
         assert_eq!(resource("/api/v1/namespaces/_/activations/x/logs/"), None);
         assert_eq!(resource("/api/v1/namespaces/_/actions/p/a/"), None);
+        assert_eq!(resource("/api/v1/namespaces/_/triggers/"), Some(Resource::Triggers));
+        for collection in ["triggers", "rules", "packages"] {
+            assert_eq!(resource(&format!("/api/v1/namespaces/_/{collection}/x/")), None, "{collection}");
+        }
     }
 
     #[test]

@@ -7,12 +7,76 @@ use http::header::{
     CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use http_body_util::Full;
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::sync::mpsc;
 use types::{ActivationId, TransactionId};
 
-/// The body of every response: all of it, known when the response is made.
-pub type Body = Full<Bytes>;
+/// The body of a response: known when the response is made, or sent as it is made.
+#[derive(Debug)]
+pub struct Body(Source);
+
+/// Where the bytes come from.
+#[derive(Debug)]
+enum Source {
+    /// Here they are; `None`: they have been taken.
+    Whole(Option<Bytes>),
+    /// Piece by piece. A piece that is an error breaks the connection off, so that the client sees that the rest is
+    /// missing.
+    Pieces(mpsc::Receiver<io::Result<Bytes>>),
+}
+
+impl Body {
+    /// A body that is known.
+    #[must_use]
+    pub fn new(bytes: impl Into<Bytes>) -> Body {
+        Body(Source::Whole(Some(bytes.into())))
+    }
+
+    /// A body that comes in pieces. Whoever sends them waits when the client is slow: the channel's length is the limit.
+    pub(crate) fn pieces(receiver: mpsc::Receiver<io::Result<Bytes>>) -> Body {
+        Body(Source::Pieces(receiver))
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<http_body::Frame<Bytes>>>> {
+        match &mut self.0 {
+            Source::Whole(bytes) => {
+                let bytes = bytes.take().filter(|bytes| !bytes.is_empty());
+                Poll::Ready(bytes.map(|bytes| Ok(http_body::Frame::data(bytes))))
+            }
+            Source::Pieces(receiver) => {
+                let polled = receiver.poll_recv(context);
+                polled.map(|piece| piece.map(|piece| piece.map(http_body::Frame::data)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Source::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Source::Pieces(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        match &self.0 {
+            Source::Whole(bytes) => {
+                http_body::SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64)
+            }
+            Source::Pieces(_) => http_body::SizeHint::default(),
+        }
+    }
+}
 
 const ACTIVATION_ID: HeaderName = HeaderName::from_static("x-openwhisk-activation-id");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -29,15 +93,21 @@ const CORS_METHODS: HeaderValue = HeaderValue::from_static("GET, DELETE, POST, P
 #[derive(Debug)]
 pub(crate) struct Reply {
     status: StatusCode,
-    body: Bytes,
+    body: Body,
     content_type: Option<HeaderValue>,
     activation: Option<ActivationId>,
+    headers: HeaderMap,
 }
 
 impl Reply {
+    /// A status, and a body that may be of some type.
+    pub(crate) fn new(status: StatusCode, body: Body, content_type: Option<HeaderValue>) -> Reply {
+        Reply { status, body, content_type, activation: None, headers: HeaderMap::new() }
+    }
+
     /// A JSON text.
     pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
-        Reply { status, body: body.into(), content_type: Some(JSON), activation: None }
+        Reply::new(status, Body::new(body), Some(JSON))
     }
 
     /// A value as JSON, with status 200.
@@ -47,18 +117,19 @@ impl Reply {
     }
 
     /// A plain text, with status 200.
-    pub(crate) fn text(body: &'static str) -> Reply {
-        Reply {
-            status: StatusCode::OK,
-            body: Bytes::from_static(body.as_bytes()),
-            content_type: Some(TEXT),
-            activation: None,
-        }
+    pub(crate) fn text(body: impl Into<Bytes>) -> Reply {
+        Reply::new(StatusCode::OK, Body::new(body), Some(TEXT))
     }
 
     /// Nothing but a status.
     pub(crate) fn empty(status: StatusCode) -> Reply {
-        Reply { status, body: Bytes::new(), content_type: None, activation: None }
+        Reply::new(status, Body::new(Bytes::new()), None)
+    }
+
+    /// The same with one more header.
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Reply {
+        self.headers.append(name, value);
+        self
     }
 
     /// The same, naming the activation that was made (HTTP-19).
@@ -92,15 +163,16 @@ pub(crate) fn respond(
             if let Some(id) = reply.activation {
                 headers.insert(ACTIVATION_ID, activation_value(id));
             }
+            headers.extend(reply.headers);
             (reply.status, reply.body)
         }
         Err(error) => {
             headers.insert(CONTENT_TYPE, JSON);
             add_extra(&mut headers, error.extra());
-            (error.status(), envelope(&error, transaction))
+            (error.status(), Body::new(envelope(&error, transaction)))
         }
     };
-    let mut response = Response::new(Body::new(body));
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
@@ -108,30 +180,33 @@ pub(crate) fn respond(
 
 /// ERR-01
 fn envelope(error: &ApiError, transaction: &TransactionId) -> Bytes {
-    #[derive(Serialize)]
-    struct Envelope<'a> {
-        error: &'a str,
-        code: &'a TransactionId,
+    struct Envelope<'a>(&'a ApiError, &'a TransactionId);
+    impl Serialize for Envelope<'_> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut map = serializer.serialize_map(None)?;
+            map.serialize_entry("error", self.0.text())?;
+            map.serialize_entry("code", self.1)?;
+            for (name, value) in self.0.details() {
+                map.serialize_entry(name, value)?;
+            }
+            map.end()
+        }
     }
-    let envelope = Envelope { error: error.text(), code: transaction };
-    serde_json::to_vec(&envelope).unwrap_or_default().into()
+    serde_json::to_vec(&Envelope(error, transaction)).unwrap_or_default().into()
 }
 
 fn add_extra(headers: &mut HeaderMap, extra: Extra) {
-    match extra {
-        Extra::None => {}
-        Extra::Challenge => {
-            headers.insert(WWW_AUTHENTICATE, CHALLENGE);
-        }
-        Extra::RetryAfter(seconds) => {
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        Extra::Allow(methods) => {
-            headers.insert(ALLOW, HeaderValue::from_static(methods));
-        }
-        Extra::Activation(id) => {
-            headers.insert(ACTIVATION_ID, activation_value(id));
-        }
+    if extra.challenge {
+        headers.insert(WWW_AUTHENTICATE, CHALLENGE);
+    }
+    if let Some(seconds) = extra.retry_after {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if let Some(methods) = extra.allow {
+        headers.insert(ALLOW, HeaderValue::from_static(methods));
+    }
+    if let Some(id) = extra.activation {
+        headers.insert(ACTIVATION_ID, activation_value(id));
     }
 }
 

@@ -1,34 +1,42 @@
 //! Waiting for the end of an activation, and telling the client of it (INV-05 to INV-10).
 
-use super::primitive::{Invocation, accepted_body, keeps_records, refused};
+use super::primitive::{Invocation, keeps_records, refused};
 use super::{intent, record};
 use crate::Controller;
-use crate::api::{ApiError, Extra, Reply};
+use crate::api::{ApiError, Reply};
 use http::StatusCode;
 use rpc::ActivationMessage;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
-use types::Activation;
+use types::{Activation, ActivationId};
+
+/// What came of waiting for an activation.
+#[derive(Clone, Debug)]
+pub(crate) enum Waited {
+    /// It has ended.
+    Ended(Arc<Activation>),
+    /// It goes on (INV-07).
+    Running(ActivationId),
+}
 
 impl Controller {
     /// Hands an invocation on and waits for its end, up to `wait`. When the client goes away meanwhile, the activation
     /// goes on and its record is stored as ever.
-    pub(super) async fn invoke_blocking(
+    pub(crate) async fn invoke_waiting(
         &self,
-        invocation: Invocation<'_>,
-        result_only: bool,
+        invocation: Invocation,
         wait: Duration,
-    ) -> Result<Reply, ApiError> {
+    ) -> Result<Waited, ApiError> {
         let (message, place) = self.message(invocation, true);
         let (sender, mut receiver) = oneshot::channel();
         self.publish(message.clone(), Some(sender), place).map_err(refused)?;
         match tokio::time::timeout(wait, &mut receiver).await {
-            Ok(Ok(record)) => finished(&record, result_only),
+            Ok(Ok(record)) => Ok(Waited::Ended(record)),
             // The wait is over, or whoever closed the entry did not say how it ended.
-            Err(_) | Ok(Err(_)) => self.waited(&message, receiver, result_only).await,
+            Err(_) | Ok(Err(_)) => self.waited(&message, receiver).await,
         }
-        .map_err(|error| error.with(Extra::Activation(message.activation_id)))
+        .map_err(|error| error.for_activation(message.activation_id))
     }
 
     /// The wait is over (INV-07). Before the client gets the id, an intent is written that outlives this process: what
@@ -37,15 +45,14 @@ impl Controller {
         &self,
         message: &ActivationMessage,
         mut receiver: oneshot::Receiver<Arc<Activation>>,
-        result_only: bool,
-    ) -> Result<Reply, ApiError> {
+    ) -> Result<Waited, ApiError> {
         let id = message.activation_id;
         // A completion may have been lost though the record was stored (INV-17).
         let namespace = message.caller.namespace.name.as_str();
         if let Some(stored) = self.activations.get(namespace, id).await? {
             let record: Activation =
                 serde_json::from_slice(&stored).map_err(|error| ApiError::corrupted(&error))?;
-            return finished(&record, result_only);
+            return Ok(Waited::Ended(Arc::new(record)));
         }
         if keeps_records(&message.caller) {
             self.activations.accept(intent::write(message)?)?;
@@ -57,15 +64,20 @@ impl Controller {
             Ok(record) => {
                 // The record may have come before the intent; the first record stays, and now ends the intent too.
                 self.keep(message, record.clone());
-                finished(&record, result_only)
+                Ok(Waited::Ended(record))
             }
-            Err(_) => Ok(Reply::json(StatusCode::ACCEPTED, accepted_body(id)).for_activation(id)),
+            Err(_) => Ok(Waited::Running(id)),
         }
     }
 }
 
+/// `{"activationId": id}` (INV-04, INV-07)
+pub(super) fn accepted(id: ActivationId) -> Reply {
+    Reply::json(StatusCode::ACCEPTED, format!("{{\"activationId\":\"{id}\"}}")).for_activation(id)
+}
+
 /// INV-05, INV-06, INV-08, INV-09
-fn finished(record: &Activation, result_only: bool) -> Result<Reply, ApiError> {
+pub(super) fn finished(record: &Activation, result_only: bool) -> Result<Reply, ApiError> {
     let status = match record.response.status {
         types::StatusCode::Success => StatusCode::OK,
         types::StatusCode::ApplicationError | types::StatusCode::DeveloperError => StatusCode::BAD_GATEWAY,

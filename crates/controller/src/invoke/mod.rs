@@ -11,13 +11,14 @@ mod record;
 mod recover;
 mod resolve;
 
+pub(crate) use blocking::Waited;
+pub(crate) use primitive::Invocation;
 pub use recover::Recovered;
 pub(crate) use resolve::{ResolvedAction, deprecated};
 
 use crate::Controller;
 use crate::api::{ApiError, Asked, Query, Reply, Target, malformed};
 use crate::entitlement;
-use primitive::Invocation;
 use std::time::Duration;
 use types::Privilege;
 
@@ -50,11 +51,14 @@ impl Controller {
         let arguments = action.defaults.merge(arguments)?;
         // Its bytes are in the arguments now; its room is for other requests while this one waits.
         drop(payload);
-        let invocation = Invocation { action, caller, arguments, transaction, received, place };
-        if wish.blocking {
-            self.invoke_blocking(invocation, wish.result_only, wish.wait).await
-        } else {
-            self.invoke_detached(invocation).await
+        let transaction = transaction.clone();
+        let invocation = Invocation { action, caller, arguments, transaction, received, place, cause: None };
+        if !wish.blocking {
+            return self.invoke_detached(invocation).await.map(blocking::accepted);
+        }
+        match self.invoke_waiting(invocation, wish.wait).await? {
+            Waited::Ended(record) => blocking::finished(&record, wish.result_only),
+            Waited::Running(id) => Ok(blocking::accepted(id)),
         }
     }
 

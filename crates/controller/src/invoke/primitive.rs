@@ -5,11 +5,10 @@ use super::parameters::Arguments;
 use super::record;
 use super::resolve::ResolvedAction;
 use crate::Controller;
-use crate::api::{ApiError, Extra, Reply};
+use crate::api::ApiError;
 use crate::identities::{Caller, Place};
 use crate::pending::Open;
 use engine::pending::patience;
-use http::StatusCode;
 use rpc::{Ack, ActivationMessage, Outcome, Refusal};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,25 +17,27 @@ use types::{Activation, ActivationId, TransactionId};
 
 /// What an invocation needs, checked and complete.
 #[derive(Debug)]
-pub(super) struct Invocation<'a> {
+pub(crate) struct Invocation {
     /// What is invoked.
-    pub(super) action: Arc<ResolvedAction>,
+    pub(crate) action: Arc<ResolvedAction>,
     /// By whom.
-    pub(super) caller: Arc<Caller>,
+    pub(crate) caller: Arc<Caller>,
     /// With what.
-    pub(super) arguments: Arguments,
+    pub(crate) arguments: Arguments,
     /// The request.
-    pub(super) transaction: &'a TransactionId,
+    pub(crate) transaction: TransactionId,
     /// When it came, in milliseconds since 1970.
-    pub(super) received: u64,
+    pub(crate) received: u64,
     /// Its place in flight.
-    pub(super) place: Place,
+    pub(crate) place: Place,
+    /// The activation that caused it.
+    pub(crate) cause: Option<ActivationId>,
 }
 
 impl Controller {
     /// Accepts an invocation that nobody waits for (INV-04). The intent is on the disk before anything else happens, so
     /// that an id that was answered is never lost.
-    pub(super) async fn invoke_detached(&self, invocation: Invocation<'_>) -> Result<Reply, ApiError> {
+    pub(crate) async fn invoke_detached(&self, invocation: Invocation) -> Result<ActivationId, ApiError> {
         let (message, place) = self.message(invocation, false);
         let id = message.activation_id;
         let ticket = match message.journaled {
@@ -52,21 +53,17 @@ impl Controller {
             return Err(error.into());
         }
         accepted.submit().map_err(refused)?;
-        Ok(Reply::json(StatusCode::ACCEPTED, accepted_body(id)).for_activation(id))
+        Ok(id)
     }
 
     /// Makes the message of an invocation.
-    pub(super) fn message(
-        &self,
-        invocation: Invocation<'_>,
-        blocking: bool,
-    ) -> (Arc<ActivationMessage>, Place) {
-        let Invocation { action, caller, arguments, transaction, received, place } = invocation;
+    pub(super) fn message(&self, invocation: Invocation, blocking: bool) -> (Arc<ActivationMessage>, Place) {
+        let Invocation { action, caller, arguments, transaction, received, place, cause } = invocation;
         // A namespace that keeps no records gives up the promise that goes with them.
         let journaled = !blocking && keeps_records(&caller.identity);
         let message = Arc::new(ActivationMessage {
             activation_id: ActivationId::from_bits(self.ids.time_ordered()),
-            transaction_id: transaction.clone(),
+            transaction_id: transaction,
             queue: action.queue_of(caller.namespace()),
             action: action.executable.clone(),
             caller: caller.identity.clone(),
@@ -74,7 +71,7 @@ impl Controller {
             blocking,
             payload: arguments.payload,
             environment: arguments.environment,
-            cause: None,
+            cause,
             received,
             journaled,
         });
@@ -143,16 +140,11 @@ pub(super) fn keeps_records(identity: &types::Identity) -> bool {
     identity.limits.store_activations != Some(false)
 }
 
-/// `{"activationId": id}` (INV-04, INV-07)
-pub(super) fn accepted_body(id: ActivationId) -> String {
-    format!("{{\"activationId\":\"{id}\"}}")
-}
-
 /// What a client is told when nobody takes its activation (THR-07, ERR-17).
 pub(super) fn refused(refusal: Refusal) -> ApiError {
     match refusal {
         Refusal::QueueFull | Refusal::NamespaceThrottled => {
-            ApiError::throttled("Too many requests").with(Extra::RetryAfter(1))
+            ApiError::throttled("Too many requests").retry_after(1)
         }
         Refusal::NoCapacity => {
             ApiError::throttled("Too many concurrent requests in flight (count: 0, allowed: 0).")
