@@ -1,5 +1,10 @@
-//! Generators of what is written down twice. Their outputs are committed, and tests see that they are up to date; the
-//! tidy tests beside them keep the rules of the workspace that no compiler knows.
+//! Generators of what is written down twice, and which rules of the API a test holds. What is generated is committed, and
+//! tests see that it is up to date; the tidy tests beside them keep the rules of the workspace that no compiler knows.
+
+mod files;
+pub mod rules;
+
+pub use files::{File, files};
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,7 @@
 //! What is written about the workspace is true of it.
 
-use crate::{crates, files, name, none, read};
+use crate::{crates, name, none, read};
+use oxiwhisk_xtask::files;
 
 #[test]
 fn the_reference_of_the_configuration_is_up_to_date() {

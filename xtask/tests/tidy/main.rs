@@ -2,32 +2,11 @@
 
 mod dependencies;
 mod documents;
+mod rules;
 mod sources;
 
+use oxiwhisk_xtask::{File, files};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-
-/// A file of the repository.
-struct File {
-    /// From the top of the repository.
-    path: String,
-    text: String,
-}
-
-/// Every text file that is committed or about to be.
-fn files() -> Vec<File> {
-    let root = oxiwhisk_xtask::root();
-    let arguments = ["ls-files", "--cached", "--others", "--exclude-standard"];
-    let output = Command::new("git").args(arguments).current_dir(&root).output().expect("git runs");
-    assert!(output.status.success(), "git ls-files: {}", String::from_utf8_lossy(&output.stderr));
-    let list = String::from_utf8(output.stdout).expect("paths are UTF-8");
-    // A file that was deleted and is still listed, and one that is no text, have nothing to check.
-    let read = |path: &str| {
-        let text = std::fs::read_to_string(root.join(path)).ok()?;
-        Some(File { path: path.to_owned(), text })
-    };
-    list.lines().filter_map(read).collect()
-}
 
 /// Every file of Rust.
 fn sources() -> Vec<File> {

@@ -1,6 +1,7 @@
 //! How sources are written.
 
-use crate::{File, none, sources};
+use crate::{none, sources};
+use oxiwhisk_xtask::File;
 
 /// The most lines of a file without its tests.
 const MAX_LINES: usize = 500;
