@@ -146,6 +146,16 @@ impl EntityPath {
         self.0.split_once('/').map(|(_, package)| package)
     }
 
+    /// The same path where the namespace `_` stands for `owner` (HTTP-03).
+    #[must_use]
+    pub fn resolved(&self, owner: &EntityName) -> EntityPath {
+        match self.0.strip_prefix('_') {
+            Some("") => EntityPath::of_namespace(owner),
+            Some(rest) if rest.starts_with('/') => EntityPath(Arc::from(format!("{owner}{rest}"))),
+            Some(_) | None => self.clone(),
+        }
+    }
+
     /// Its text, without a leading slash.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -197,6 +207,12 @@ impl FullyQualifiedName {
         let text = text.strip_prefix('/').unwrap_or(text);
         let (path, name) = text.rsplit_once('/').ok_or(NameError::NotQualified)?;
         Ok(FullyQualifiedName { path: EntityPath::parse(path)?, name: EntityName::new(name)? })
+    }
+
+    /// The same name where the namespace `_` stands for `owner` (HTTP-03).
+    #[must_use]
+    pub fn resolved(&self, owner: &EntityName) -> FullyQualifiedName {
+        FullyQualifiedName { path: self.path.resolved(owner), name: self.name.clone() }
     }
 }
 
@@ -257,6 +273,17 @@ mod tests {
             EntityPath::parse("a$").unwrap_err().to_string(),
             "The namespace contains illegal characters."
         );
+    }
+
+    #[test]
+    fn http_03_an_underscore_stands_for_the_owner() {
+        let owner = EntityName::new("me").unwrap();
+        for (given, resolved) in
+            [("_/a", "me/a"), ("/_/p/a", "me/p/a"), ("_x/a", "_x/a"), ("ns/_/a", "ns/_/a"), ("ns/_", "ns/_")]
+        {
+            let name = FullyQualifiedName::parse(given).unwrap().resolved(&owner);
+            assert_eq!(name.to_string(), resolved);
+        }
     }
 
     #[test]

@@ -19,8 +19,12 @@ pub(crate) use resolve::{ResolvedAction, deprecated};
 use crate::Controller;
 use crate::api::{ApiError, Asked, Query, Reply, Target, malformed};
 use crate::entitlement;
+use crate::identities::{Caller, Place};
+use resolve::Found;
+use serde_json::value::RawValue;
+use std::sync::Arc;
 use std::time::Duration;
-use types::Privilege;
+use types::{ActivationId, Privilege, TransactionId};
 
 /// How an invocation is to be answered (INV-01).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,26 +37,40 @@ struct Wish {
     wait: Duration,
 }
 
+/// An invocation that may be made, as far as can be said before its body is read.
+pub(crate) struct Admission {
+    found: Found,
+    place: Place,
+}
+
+/// What an invocation is made of beside the action.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    /// The id that the activation will have.
+    pub(crate) id: ActivationId,
+    /// Who invokes.
+    pub(crate) caller: Arc<Caller>,
+    /// An object (see [`parameters::check`]).
+    pub(crate) payload: Option<&'a RawValue>,
+    /// The request.
+    pub(crate) transaction: TransactionId,
+    /// When it came, in milliseconds since 1970.
+    pub(crate) received: u64,
+}
+
 impl Controller {
     /// `POST` on an action (section INV of the API rules).
     pub(crate) async fn invoke(&self, target: Target, asked: Asked<'_>) -> Result<Reply, ApiError> {
         let Asked { caller, query, payload, transaction, received, .. } = asked;
-        entitlement::right(&caller, Privilege::Activate)?;
         let Some(_pass) = self.gate.enter() else { return Err(ApiError::unavailable()) };
-        let place = entitlement::admit(&caller, received)?;
-        let found = self.find_invocable(&caller, &target).await?;
-        let allowed = caller.limits.payload.as_bytes();
-        if payload.length() > allowed {
-            return Err(ApiError::too_large("Request", payload.length(), allowed));
-        }
+        let admission = self.admit_invocation(&caller, &target, payload.length(), received).await?;
         let arguments = payload.json(false)?.map(parameters::check).transpose()?;
         let wish = self.wish(query)?;
-        let action = self.resolve(found).await?;
-        let arguments = action.defaults.merge(arguments)?;
+        let (id, transaction) = (self.new_activation_id(), transaction.clone());
+        let call = Call { id, caller, payload: arguments, transaction, received };
+        let invocation = self.arrange(admission, call).await?;
         // Its bytes are in the arguments now; its room is for other requests while this one waits.
         drop(payload);
-        let transaction = transaction.clone();
-        let invocation = Invocation { action, caller, arguments, transaction, received, place, cause: None };
         if !wish.blocking {
             return self.invoke_detached(invocation).await.map(blocking::accepted);
         }
@@ -60,6 +78,35 @@ impl Controller {
             Waited::Ended(record) => blocking::finished(&record, wish.result_only),
             Waited::Running(id) => Ok(blocking::accepted(id)),
         }
+    }
+
+    /// Checks whether the caller may invoke what the path names now, with a payload of that many bytes: rights,
+    /// throttles, access, size, in this order (ERR-18).
+    pub(crate) async fn admit_invocation(
+        &self,
+        caller: &Caller,
+        target: &Target,
+        payload_length: u64,
+        now: u64,
+    ) -> Result<Admission, ApiError> {
+        entitlement::right(caller, Privilege::Activate)?;
+        let place = entitlement::admit(caller, now)?;
+        let found = self.find_invocable(caller, target).await?;
+        check_payload(caller, payload_length)?;
+        Ok(Admission { found, place })
+    }
+
+    /// The invocation that was admitted, complete: the action is there, and takes these arguments.
+    pub(crate) async fn arrange(
+        &self,
+        admission: Admission,
+        call: Call<'_>,
+    ) -> Result<Invocation, ApiError> {
+        let Admission { found, place } = admission;
+        let Call { id, caller, payload, transaction, received } = call;
+        let action = self.resolve(found).await?;
+        let arguments = action.defaults.merge(payload)?;
+        Ok(Invocation { id, action, caller, arguments, transaction, received, place, cause: None })
     }
 
     /// INV-01, INV-03
@@ -80,4 +127,10 @@ impl Controller {
         };
         Ok(Wish { blocking, result_only, wait })
     }
+}
+
+/// LIM-02
+pub(crate) fn check_payload(caller: &Caller, length: u64) -> Result<(), ApiError> {
+    let allowed = caller.limits.payload.as_bytes();
+    if length > allowed { Err(ApiError::too_large("Request", length, allowed)) } else { Ok(()) }
 }

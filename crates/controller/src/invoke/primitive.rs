@@ -18,6 +18,8 @@ use types::{Activation, ActivationId, TransactionId};
 /// What an invocation needs, checked and complete.
 #[derive(Debug)]
 pub(crate) struct Invocation {
+    /// The id that the activation will have.
+    pub(crate) id: ActivationId,
     /// What is invoked.
     pub(crate) action: Arc<ResolvedAction>,
     /// By whom.
@@ -56,13 +58,18 @@ impl Controller {
         Ok(id)
     }
 
+    /// An id that no other activation has.
+    pub(crate) fn new_activation_id(&self) -> ActivationId {
+        ActivationId::from_bits(self.ids.time_ordered())
+    }
+
     /// Makes the message of an invocation.
     pub(super) fn message(&self, invocation: Invocation, blocking: bool) -> (Arc<ActivationMessage>, Place) {
-        let Invocation { action, caller, arguments, transaction, received, place, cause } = invocation;
+        let Invocation { id, action, caller, arguments, transaction, received, place, cause } = invocation;
         // A namespace that keeps no records gives up the promise that goes with them.
         let journaled = !blocking && keeps_records(&caller.identity);
         let message = Arc::new(ActivationMessage {
-            activation_id: ActivationId::from_bits(self.ids.time_ordered()),
+            activation_id: id,
             transaction_id: transaction,
             queue: action.queue_of(caller.namespace()),
             action: action.executable.clone(),
