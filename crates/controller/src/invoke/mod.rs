@@ -97,11 +97,7 @@ impl Controller {
     }
 
     /// The invocation that was admitted, complete: the action is there, and takes these arguments.
-    pub(crate) async fn arrange(
-        &self,
-        admission: Admission,
-        call: Call<'_>,
-    ) -> Result<Invocation, ApiError> {
+    pub(crate) async fn arrange(&self, admission: Admission, call: Call<'_>) -> Result<Invocation, ApiError> {
         let Admission { found, place } = admission;
         let Call { id, caller, payload, transaction, received } = call;
         let action = self.resolve(found).await?;
