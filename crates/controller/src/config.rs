@@ -2,6 +2,7 @@ use base::clock::Clock;
 use base::ids::IdSource;
 use http::HeaderName;
 use rpc::SchedulerLink;
+use secrets::Credential;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{ActivationStore, ArtifactStore};
@@ -35,6 +36,8 @@ pub struct Config {
     pub identity_cache: Duration,
     /// How much of entities and code is kept in memory.
     pub artifact_cache: ByteSize,
+    /// The operator's credential; `None`: nobody is the operator, and the admin API refuses everybody.
+    pub admin: Option<Credential>,
     /// How much the bodies of requests may take together; small ones are not counted.
     pub body_memory: ByteSize,
 }
@@ -54,6 +57,7 @@ impl Default for Config {
             controllers: 1,
             identity_cache: Duration::from_secs(60),
             artifact_cache: ByteSize::mb(16),
+            admin: None,
             body_memory: ByteSize::mb(256),
         }
     }

@@ -23,6 +23,15 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// A file with a secret of the server cannot be used.
+    #[error("cannot use the secret in {}", file.display())]
+    SecretFile {
+        /// Which.
+        file: PathBuf,
+        /// What the system said, or what is wrong with it.
+        #[source]
+        source: io::Error,
+    },
     /// There is no place for the data directory.
     #[error("neither XDG_DATA_HOME nor HOME is set; choose a data directory with --data-dir")]
     NoDataDir,

@@ -10,6 +10,7 @@ mod doctor;
 mod error;
 mod front;
 pub mod host;
+mod keyfiles;
 mod roles;
 
 pub use bootstrap::{GUEST_KEY, KeyOrigin, SYSTEM_KEY, StockIdentity};
@@ -18,4 +19,5 @@ pub use container::{Probe, Verdict};
 pub use container_process::spawner::main as spawner;
 pub use doctor::doctor;
 pub use error::{StartError, chain};
+pub use keyfiles::admin_file;
 pub use roles::standalone::{Announcement, Standalone};

@@ -26,6 +26,8 @@ use types::{
 
 pub(crate) const GUEST: &str = "guest";
 pub(crate) const OTHER: &str = "other";
+/// The operator's credential.
+pub(crate) const ADMIN_SECRET: &str = "the operator's secret of these tests";
 
 const MANIFEST: &str = r#"{"runtimes":{
     "nodejs":[{"kind":"nodejs:20","default":true,"image":{"prefix":"openwhisk","name":"node","tag":"1"},"attached":{"a":1}},
@@ -209,7 +211,8 @@ impl ActivationStore for Journal {
 impl Kit {
     /// Two subjects, no limits, a scheduler that runs everything with success.
     pub(crate) async fn new() -> Kit {
-        Kit::with(Config::default()).await
+        let admin = Some(secrets::Credential::new(ADMIN_SECRET));
+        Kit::with(Config { admin, ..Config::default() }).await
     }
 
     pub(crate) async fn with(config: Config) -> Kit {
@@ -307,6 +310,12 @@ impl Kit {
     /// A request as the guest below `/api/v1/namespaces/_`.
     pub(crate) fn own(&self, method: &str, path: &str) -> Request<'_> {
         self.request(method, &format!("/api/v1/namespaces/_{path}"))
+    }
+
+    /// A request of the operator below `/admin`.
+    pub(crate) fn admin(&self, method: &str, path: &str) -> Request<'_> {
+        let bearer = format!("Bearer {ADMIN_SECRET}");
+        self.request(method, &format!("/admin{path}")).header("authorization", &bearer)
     }
 
     /// A GET as the guest below `/api/v1/namespaces/_`.

@@ -6,6 +6,7 @@ extern crate oxiwhisk_controller as controller;
 
 mod actions;
 mod activations;
+mod admin;
 mod auth;
 mod http;
 mod invoke;

@@ -8,6 +8,7 @@ pub use roles::{Controller, Invoker, Rules, Scheduler};
 
 use base::config::Checks;
 use engine::pool::StemCells;
+use secrets::Credential;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ base::config_section! {
         /// Who may use the platform besides the stock identities. Each key is the name of a namespace (and of its
         /// subject), each value its credentials in the form `uuid:key`.
         pub users: BTreeMap<String, String> = BTreeMap::new(),
+        /// The operator's part of the server: the admin API and `oxiwhisk admin`.
+        pub admin: Admin = Admin::default(),
         /// What actions and namespaces may use, unless a namespace has limits of its own.
         pub limits: Limits = Limits::default(),
         /// Which runtimes are offered.
@@ -67,6 +70,16 @@ base::config_section! {
         pub drain_timeout: Duration = Duration::from_secs(75),
     }
     check: Server::check
+}
+
+base::config_section! {
+    /// The operator's part of the server: the admin API and `oxiwhisk admin`.
+    pub struct Admin {
+        /// The secret that the operator shows, at least 32 characters. Not set: a random one is made at the first start
+        /// and kept in `secrets/admin.key` of the data directory, which only its owner can read.
+        pub credential: Option<String> = None,
+    }
+    check: Admin::check
 }
 
 base::config_section! {
@@ -161,6 +174,15 @@ impl Config {
             "invoker.memory",
             &format!("0, or at least limits.memory.max, which is {least}"),
         );
+    }
+}
+
+impl Admin {
+    fn check(&self, checks: &mut Checks<'_>) {
+        let printable = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+        let fits = |text: &String| text.len() >= Credential::LEAST && printable(text);
+        let form = format!("at least {} printable characters without spaces", Credential::LEAST);
+        checks.require(self.credential.as_ref().is_none_or(fits), "credential", &form);
     }
 }
 

@@ -4,7 +4,8 @@ use crate::backends::{Factory, open_stores};
 use crate::bootstrap::{StockIdentity, bootstrap};
 use crate::config::{Config, StoreKind};
 use crate::front::{Front, Service};
-use crate::{StartError, host};
+use crate::keyfiles::Secrets;
+use crate::{StartError, host, keyfiles};
 use base::clock::{Clock, SystemClock};
 use base::ids::IdSource;
 use base::shutdown::{Phase, Shutdown};
@@ -78,6 +79,7 @@ impl Standalone {
         let serving = front.serve(service.clone(), shutdown.watch());
         spawn("rest api", OnPanic::Abort, serving);
         let clock = SystemClock::shared();
+        let secrets = keyfiles::secrets(&config, &data_dir)?;
         let (stores, factory) = open_backends(&config, &data_dir, &clock).await?;
         let identities = bootstrap(&*stores.artifacts, &*clock, address, &config.users).await?;
         let runtimes = factory.port().runtimes().clone();
@@ -91,7 +93,7 @@ impl Standalone {
         let kept = config.store.kind == StoreKind::Embedded;
         let data_dir = kept.then_some(data_dir);
         let announcement = Announcement { address, data_dir, runtimes, identities, degraded };
-        let standalone = join(&config, stores, factory, clock, announcement, shutdown)?;
+        let standalone = join(&config, secrets, (stores, factory), clock, announcement, shutdown)?;
         standalone.open(&service).await;
         Ok(standalone)
     }
@@ -160,8 +162,8 @@ async fn open_backends(
 /// Makes the roles and lets them know each other.
 fn join(
     config: &Config,
-    stores: Stores,
-    factory: Factory,
+    secrets: Secrets,
+    (stores, factory): (Stores, Factory),
     clock: Arc<dyn Clock>,
     announcement: Announcement,
     shutdown: &Shutdown,
@@ -208,7 +210,9 @@ fn join(
         runtimes: Arc::new(announcement.runtimes.clone()),
         id: CONTROLLER,
     };
-    let controller = Controller::new(config.controller.to_role(limits), controller_deps);
+    let controller_config =
+        controller::Config { admin: Some(secrets.admin), ..config.controller.to_role(limits) };
+    let controller = Controller::new(controller_config, controller_deps);
     let controller_link: Arc<dyn ControllerLink> = controller.clone();
     directory.add_controller(CONTROLLER, &controller_link);
     let sweeping = controller.clone();

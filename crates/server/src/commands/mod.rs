@@ -31,7 +31,10 @@ impl Exit {
         let code = match error {
             StartError::Manifest { .. } | StartError::StemCells { .. } | StartError::WellKnownKey { .. } => 3,
             StartError::Address { .. } => 4,
-            StartError::DataDir { .. } | StartError::NoDataDir | StartError::Store(_) => 5,
+            StartError::DataDir { .. }
+            | StartError::NoDataDir
+            | StartError::SecretFile { .. }
+            | StartError::Store(_) => 5,
             StartError::NoRuntime(_) => 6,
             StartError::Sandboxes(_) => 7,
         };

@@ -1,0 +1,114 @@
+//! The operator's REST API, below `/admin/v1`.
+//!
+//! Whoever calls it shows the operator's credential, which is never that of a subject. Errors have the same shape as
+//! those of the API.
+
+mod paths;
+
+use super::body::{self, Payload};
+use super::error::ApiError;
+use super::query::Query;
+use super::respond::{self, Body, Reply};
+use crate::Controller;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Method, Response, request};
+use paths::Route;
+use types::TransactionId;
+
+/// The user name that goes with the operator's credential in `Authorization: Basic`.
+const ADMIN: &str = "admin";
+
+/// The longest body: the documents of this API are small.
+const MAX_BODY: u64 = 1 << 20;
+
+/// A request that may be answered.
+struct AdminAsked<'a> {
+    method: &'a Method,
+    query: Query<'a>,
+    payload: Payload,
+}
+
+impl Controller {
+    /// Answers a request for what stands behind `/admin/`.
+    pub(super) async fn admin<B: http_body::Body>(
+        &self,
+        rest: &str,
+        parts: &request::Parts,
+        body: B,
+        transaction: TransactionId,
+    ) -> Response<Body> {
+        let authorised = self.admin_authorised(&parts.headers);
+        let read = body::read(&parts.method, &parts.headers, body, MAX_BODY, &self.room).await;
+        let outcome = match authorised.and(read) {
+            Err(error) => Err(error),
+            Ok(payload) if payload.length() > MAX_BODY => {
+                Err(ApiError::too_large("Request", payload.length(), MAX_BODY))
+            }
+            Ok(payload) => {
+                let query = Query::new(parts.uri.query());
+                self.administer(rest, AdminAsked { method: &parts.method, query, payload }).await
+            }
+        };
+        respond::respond(outcome, &transaction, &self.config.transaction_header, false)
+    }
+
+    /// Whether the operator's credential comes with a request: as `Bearer SECRET`, or as `Basic` with the user `admin`.
+    /// Without a credential in the configuration nobody is the operator.
+    pub(super) fn admin_authorised(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        let header = headers.get(AUTHORIZATION).ok_or_else(ApiError::no_credentials)?;
+        let shown = header.to_str().ok().and_then(shown_secret);
+        match (&self.config.admin, shown) {
+            (Some(credential), Some(secret)) if credential.fits(&secret) => Ok(()),
+            _ => Err(ApiError::bad_credentials()),
+        }
+    }
+
+    async fn administer(&self, rest: &str, asked: AdminAsked<'_>) -> Result<Reply, ApiError> {
+        let route = paths::parse(rest)?;
+        if !route.methods().split(", ").any(|method| method == asked.method.as_str()) {
+            return Err(ApiError::method_not_allowed(route.methods()));
+        }
+        match route {
+            Route::Index => Reply::of(&paths::index()),
+        }
+    }
+}
+
+/// The secret in the header `Authorization`.
+fn shown_secret(header: &str) -> Option<Vec<u8>> {
+    let (scheme, text) = header.split_once(' ')?;
+    let text = text.trim();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(text.as_bytes().to_vec());
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = STANDARD.decode(text).ok()?;
+    let secret = decoded.strip_prefix(ADMIN.as_bytes())?.strip_prefix(b":")?;
+    Some(secret.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_secret_comes_as_bearer_or_as_the_password_of_admin() {
+        let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
+        assert_eq!(shown_secret("Bearer abc").unwrap(), b"abc");
+        assert_eq!(shown_secret("bearer  abc ").unwrap(), b"abc");
+        assert_eq!(shown_secret(&basic("admin:abc")).unwrap(), b"abc");
+        for bad in [
+            basic("guest:abc"),
+            basic("admin"),
+            basic("administrator:abc"),
+            "Basic ???".to_owned(),
+            "x".to_owned(),
+        ] {
+            assert!(shown_secret(&bad).is_none(), "{bad}");
+        }
+    }
+}
