@@ -1,4 +1,5 @@
-//! What any server needs and nothing of OpenWhisk: time, ids, supervised tasks, shutdown, configuration, telemetry.
+//! What any server needs and nothing of OpenWhisk: time, ids, supervised tasks, shutdown, configuration, telemetry,
+//! metrics.
 //!
 //! This crate must not name a domain type.
 
@@ -7,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod driven;
 pub mod ids;
+pub mod metrics;
 pub mod retry;
 pub mod shutdown;
 pub mod task;

@@ -40,6 +40,17 @@ pub struct Config {
     pub admin: Option<Credential>,
     /// How much the bodies of requests may take together; small ones are not counted.
     pub body_memory: ByteSize,
+    /// What `GET /metrics` shows; `None`: nothing (ADM-03).
+    pub metrics: Option<Metrics>,
+}
+
+/// What is counted for operators.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metrics {
+    /// How many actions have numbers of their own; all further ones share theirs.
+    pub most_actions: usize,
+    /// Whether everybody may read them, or only an operator.
+    pub open: bool,
 }
 
 impl Default for Config {
@@ -59,6 +70,7 @@ impl Default for Config {
             artifact_cache: ByteSize::mb(16),
             admin: None,
             body_memory: ByteSize::mb(256),
+            metrics: None,
         }
     }
 }

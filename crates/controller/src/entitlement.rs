@@ -3,6 +3,7 @@
 use crate::api::ApiError;
 use crate::entities::PackageAccess;
 use crate::identities::{Caller, Place};
+use engine::throttle::{Throttled, seconds_to_next_minute};
 use std::fmt::Display;
 use types::{EntityName, Privilege};
 
@@ -46,5 +47,29 @@ pub(crate) fn read_package(
 
 /// Counts one invocation against the namespace's limits and takes its place in flight (THR-01 to THR-05).
 pub(crate) fn admit(caller: &Caller, unix_millis: u64) -> Result<Place, ApiError> {
-    caller.admit(unix_millis).map_err(|throttled| ApiError::throttled(throttled.to_string()))
+    caller.admit(unix_millis).map_err(|throttled| throttled_error(throttled, "invocationsPerMinute", unix_millis))
+}
+
+/// Counts one fire of a trigger against the namespace's limit (THR-02).
+pub(crate) fn admit_fire(caller: &Caller, unix_millis: u64) -> Result<(), ApiError> {
+    caller.admit_fire(unix_millis).map_err(|throttled| throttled_error(throttled, "firesPerMinute", unix_millis))
+}
+
+/// What a client is told, and what a program can read: which limit it was, and when to come back. Where nothing is let
+/// through (THR-05) coming back would not help.
+fn throttled_error(throttled: Throttled, rate: &'static str, unix_millis: u64) -> ApiError {
+    let (reason, limit, count, allowed, seconds) = match throttled {
+        Throttled::Rate { count, allowed } => {
+            ("rate_limit", rate, count, allowed, seconds_to_next_minute(unix_millis))
+        }
+        Throttled::Concurrency { count, allowed } => {
+            ("concurrency_limit", "concurrentInvocations", count, allowed, 1)
+        }
+    };
+    let error = ApiError::throttled(throttled.to_string())
+        .detail("reason", reason)
+        .detail("limit", limit)
+        .detail("allowed", allowed)
+        .detail("count", count);
+    if allowed > 0 { error.retry_after(seconds) } else { error }
 }

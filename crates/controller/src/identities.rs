@@ -2,6 +2,7 @@
 
 use crate::Config;
 use crate::cache::{Cache, Generation};
+use crate::observe::Observer;
 use base::clock::Clock;
 use engine::throttle::{Allowance, Throttled, Usage};
 use machine::Instant;
@@ -27,6 +28,8 @@ pub(crate) struct Caller {
     /// How often.
     allowance: Allowance,
     usage: Arc<Mutex<Usage>>,
+    /// Who is told of what is let in and what is not.
+    observer: Arc<Observer>,
 }
 
 /// One activation's place among those in flight of its namespace; given back when it is dropped (THR-03).
@@ -41,8 +44,19 @@ impl Caller {
 
     /// Counts one invocation and takes its place in flight (THR-01, THR-03, THR-04).
     pub(crate) fn admit(&self, unix_millis: u64) -> Result<Place, Throttled> {
-        self.usage.lock().admit_invocation(unix_millis, &self.allowance)?;
+        let (admitted, in_flight) = {
+            let mut usage = self.usage.lock();
+            (usage.admit_invocation(unix_millis, &self.allowance), usage.in_flight())
+        };
+        admitted.inspect_err(|throttled| self.observer.refused(&self.identity, throttled))?;
+        self.observer.admitted(&self.identity, in_flight);
         Ok(Place(self.usage.clone()))
+    }
+
+    /// Counts one fire of a trigger (THR-02).
+    pub(crate) fn admit_fire(&self, unix_millis: u64) -> Result<(), Throttled> {
+        let admitted = self.usage.lock().admit_fire(unix_millis, &self.allowance);
+        admitted.inspect_err(|throttled| self.observer.refused(&self.identity, throttled))
     }
 }
 
@@ -59,6 +73,7 @@ pub(crate) struct Identities {
     system: SystemLimits,
     controllers: u32,
     fresh_for: Duration,
+    observer: Arc<Observer>,
     cache: Cache<Remembered>,
     usage: Mutex<HashMap<EntityName, Arc<Mutex<Usage>>>>,
 }
@@ -69,13 +84,19 @@ struct Remembered {
 }
 
 impl Identities {
-    pub(crate) fn new(store: Arc<dyn ArtifactStore>, clock: Arc<dyn Clock>, config: &Config) -> Identities {
+    pub(crate) fn new(
+        store: Arc<dyn ArtifactStore>,
+        clock: Arc<dyn Clock>,
+        config: &Config,
+        observer: Arc<Observer>,
+    ) -> Identities {
         Identities {
             store,
             clock,
             system: config.limits.clone(),
             controllers: config.controllers,
             fresh_for: config.identity_cache,
+            observer,
             cache: Cache::new(),
             usage: Mutex::default(),
         }
@@ -133,6 +154,7 @@ impl Identities {
             usage: self.usage(&identity.namespace.name),
             limits,
             identity: Arc::new(identity),
+            observer: self.observer.clone(),
         });
         let remembered = Arc::new(Remembered { caller: caller.clone(), since });
         self.cache.insert(key, remembered, generation);

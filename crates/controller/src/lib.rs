@@ -14,10 +14,11 @@ mod entities;
 mod entitlement;
 mod identities;
 mod invoke;
+mod observe;
 mod pending;
 
 pub use api::Body;
-pub use config::{Config, Deps};
+pub use config::{Config, Deps, Metrics};
 pub use invoke::Recovered;
 
 use balancer::{LoadBalancer, Pull};
@@ -27,12 +28,13 @@ use base::shutdown::{Phase, ShutdownWatch};
 use base::task::{OnPanic, spawn};
 use entities::Entities;
 use identities::Identities;
+use observe::Observer;
 use pending::{Gate, OpenActivations};
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use store::{ActivationStore, ArtifactStore, Cached};
-use types::{ControllerId, RuntimeManifest};
+use types::{Activation, ControllerId, Identity, RuntimeManifest};
 
 /// How often overdue activations are looked for. Their deadlines are minutes away, so this need not be exact.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -51,6 +53,7 @@ pub struct Controller {
     balancer: Box<dyn LoadBalancer>,
     pending: OpenActivations,
     gate: Gate,
+    observer: Arc<Observer>,
     info: api::Info,
     room: api::Room,
     this: Weak<Controller>,
@@ -62,7 +65,10 @@ impl Controller {
     pub fn new(config: Config, deps: Deps) -> Arc<Controller> {
         let Deps { artifacts, activations, scheduler, clock, ids, runtimes, id } = deps;
         // Identities are read past the cache, so that a key that another process revoked goes in time (AUTH-17).
-        let identities = Arc::new(Identities::new(artifacts.clone(), clock.clone(), &config));
+        let most_actions = config.metrics.as_ref().map(|metrics| metrics.most_actions);
+        let observer = Arc::new(Observer::new(id, clock.clone(), most_actions));
+        let identities =
+            Arc::new(Identities::new(artifacts.clone(), clock.clone(), &config, observer.clone()));
         let cached: Arc<dyn ArtifactStore> =
             Arc::new(Cached::new(artifacts, config.artifact_cache.as_bytes()));
         let entities = Arc::new(Entities::new(cached.clone(), runtimes.clone()));
@@ -82,6 +88,7 @@ impl Controller {
             balancer: Box::new(Pull::new(scheduler)),
             pending: OpenActivations::new(),
             gate: Gate::default(),
+            observer,
             info,
             room,
             this: this.clone(),
@@ -121,10 +128,17 @@ impl Controller {
         });
     }
 
+    /// To be told of every record that ends an activation of `caller`, once, by whoever makes it or hears of it: events
+    /// and metrics come from here.
+    pub(crate) fn ended(&self, caller: &Identity, record: &Activation) {
+        self.observer.ended(caller, record);
+    }
+
     /// Takes no more invocations on: they are answered with 503 and a time to come back. Everything else is served.
     /// Returns when every activation that was accepted has ended, so the caller bounds the wait.
     pub async fn drain(&self) {
         self.gate.close();
+        self.observer.close();
         self.gate.emptied().await;
         self.pending.emptied().await;
     }

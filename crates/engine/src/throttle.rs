@@ -42,6 +42,13 @@ impl fmt::Display for Throttled {
 
 impl std::error::Error for Throttled {}
 
+/// In how many seconds the next calendar minute has begun, when counts begin anew (THR-01).
+#[must_use]
+pub fn seconds_to_next_minute(unix_millis: u64) -> u32 {
+    let left = MINUTE - unix_millis % MINUTE;
+    u32::try_from(left.div_ceil(1000)).unwrap_or(u32::MAX)
+}
+
 /// How many requests came in the present calendar minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Window {
@@ -179,6 +186,14 @@ mod tests {
         let refused = window.admit(late_in_minute_9, Some(2)).unwrap_err();
         assert_eq!(refused.to_string(), "Too many requests in the last minute (count: 3, allowed: 2).");
         assert_eq!(window.admit(10 * MINUTE, Some(2)), Ok(()));
+    }
+
+    #[test]
+    fn thr_01_the_next_minute_has_begun_when_the_seconds_are_over() {
+        assert_eq!(seconds_to_next_minute(0), 60);
+        assert_eq!(seconds_to_next_minute(1), 60);
+        assert_eq!(seconds_to_next_minute(59_000), 1);
+        assert_eq!(seconds_to_next_minute(10 * MINUTE - 1), 1);
     }
 
     #[test]

@@ -102,7 +102,15 @@ impl Controller {
     fn end_here(&self, open: Open, status: types::StatusCode, text: &str) {
         let record = Arc::new(record::unrun(&open.message, status, text, self.clock.unix_millis()));
         self.keep(&open.message, record.clone());
-        finish(open, record);
+        self.finish(open, record);
+    }
+
+    /// Tells whoever waits. Nobody may be waiting any more; the record is stored, so nothing is lost.
+    fn finish(&self, open: Open, record: Arc<Activation>) {
+        self.ended(&open.message.caller, &record);
+        if let Some(waiter) = open.waiter {
+            drop(waiter.send(record));
+        }
     }
 
     /// Stores a record that is made here.
@@ -129,16 +137,9 @@ impl rpc::ControllerLink for Controller {
         // None: it was given up, or has ended before; the first end counts.
         let Some(open) = self.pending.close(ack.activation_id) else { return };
         match ack.outcome {
-            Outcome::Finished(record) => finish(open, record),
+            Outcome::Finished(record) => self.finish(open, record),
             Outcome::Dropped { status, error } => self.end_here(open, status, &error),
         }
-    }
-}
-
-/// Tells whoever waits. Nobody may be waiting any more; the record is stored, so nothing is lost.
-fn finish(open: Open, record: Arc<Activation>) {
-    if let Some(waiter) = open.waiter {
-        drop(waiter.send(record));
     }
 }
 
@@ -150,11 +151,19 @@ pub(super) fn keeps_records(identity: &types::Identity) -> bool {
 /// What a client is told when nobody takes its activation (THR-07, ERR-17).
 pub(super) fn refused(refusal: Refusal) -> ApiError {
     match refusal {
-        Refusal::QueueFull | Refusal::NamespaceThrottled => {
-            ApiError::throttled("Too many requests").retry_after(1)
+        Refusal::QueueFull => {
+            ApiError::throttled("Too many requests").detail("reason", "queue_full").retry_after(1)
         }
+        Refusal::NamespaceThrottled => ApiError::throttled("Too many requests")
+            .detail("reason", "no_container")
+            .detail("limit", "concurrentInvocations")
+            .retry_after(1),
         Refusal::NoCapacity => {
             ApiError::throttled("Too many concurrent requests in flight (count: 0, allowed: 0).")
+                .detail("reason", "concurrency_limit")
+                .detail("limit", "concurrentInvocations")
+                .detail("allowed", 0)
+                .detail("count", 0)
         }
         Refusal::ShuttingDown | Refusal::NoInvokers => ApiError::unavailable(),
     }
@@ -194,6 +203,7 @@ impl Accepted<'_> {
     fn end(&self, message: &ActivationMessage, status: types::StatusCode, text: &str) {
         if message.journaled {
             let record = record::unrun(message, status, text, self.controller.clock.unix_millis());
+            self.controller.ended(&message.caller, &record);
             self.controller.keep(message, Arc::new(record));
         }
     }

@@ -135,7 +135,9 @@ impl Controller {
         status: StatusCode,
         text: &str,
     ) -> Result<(), StoreError> {
-        let record = record::unrun(message, status, text, self.clock.unix_millis());
-        self.activations.store(Arc::new(record)).map(drop)
+        let record = Arc::new(record::unrun(message, status, text, self.clock.unix_millis()));
+        self.activations.store(record.clone())?;
+        self.ended(&message.caller, &record);
+        Ok(())
     }
 }

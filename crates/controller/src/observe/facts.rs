@@ -1,0 +1,118 @@
+use serde::{Deserialize, Serialize};
+use types::{Activation, ActivationId};
+
+/// What an event tells of an activation (EVT-02).
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Facts<'a> {
+    /// `ns/[pkg/]action` of what ran.
+    pub(super) name: &'a str,
+    pub(super) activation_id: ActivationId,
+    /// 0 to 3 (CLS-01).
+    pub(super) status_code: u8,
+    /// In milliseconds, as are the next two.
+    pub(super) duration: u64,
+    pub(super) wait_time: u64,
+    /// 0 for a warm one.
+    pub(super) init_time: u64,
+    pub(super) kind: &'a str,
+    pub(super) conductor: bool,
+    /// In MB.
+    pub(super) memory: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) caused_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) user_defined_status_code: Option<i64>,
+}
+
+/// A count of a namespace (EVT-03).
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Metric {
+    pub(super) metric_name: &'static str,
+    pub(super) metric_value: u32,
+}
+
+impl<'a> Facts<'a> {
+    /// What a record says. `None`: it is not the record of something that ran.
+    pub(super) fn of(record: &'a Activation) -> Option<Facts<'a>> {
+        #[derive(Deserialize)]
+        struct Memory {
+            memory: u64,
+        }
+        let text = |key: &str| record.annotations.get(key).map(|value| value.get());
+        // Names and kinds need no escapes.
+        let string = |key: &str| text(key).and_then(|text| text.strip_prefix('"')?.strip_suffix('"'));
+        let number = |key: &str| text(key).and_then(|text| text.parse().ok()).unwrap_or_default();
+        let memory = text("limits").and_then(|text| serde_json::from_str(text).ok());
+        Some(Facts {
+            name: string("path")?,
+            activation_id: record.activation_id,
+            status_code: record.response.status as u8,
+            duration: record.duration?,
+            wait_time: number("waitTime"),
+            init_time: number("initTime"),
+            kind: string("kind").unwrap_or("unknown"),
+            conductor: record.annotations.is_truthy("conductor"),
+            memory: memory.map_or(0, |Memory { memory }| memory),
+            caused_by: string("causedBy"),
+            size: record.response.size,
+            user_defined_status_code: record.response.result.as_ref().and_then(|result| status(result.get())),
+        })
+    }
+
+    /// Whether its container was made or initialised for it.
+    pub(super) fn is_cold(&self) -> bool {
+        self.init_time > 0
+    }
+
+    /// The namespace whose action ran, and the rest of its path.
+    pub(super) fn action(&self) -> (&'a str, &'a str) {
+        self.name.split_once('/').unwrap_or(("", self.name))
+    }
+}
+
+/// What a status counts as that is no whole number.
+const BAD_REQUEST: i64 = 400;
+
+/// CLS-22: `statusCode` in the result's `error`, else in the result itself.
+fn status(result: &str) -> Option<i64> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Peek<'a> {
+        #[serde(borrow, default)]
+        status_code: Option<&'a serde_json::value::RawValue>,
+        #[serde(borrow, default)]
+        error: Option<&'a serde_json::value::RawValue>,
+    }
+    // Results can be long, and few have one.
+    if !result.contains("\"statusCode\"") {
+        return None;
+    }
+    let peek: Peek<'_> = serde_json::from_str(result).ok()?;
+    let inner = peek.error.and_then(|error| serde_json::from_str::<Peek<'_>>(error.get()).ok());
+    let code = inner.and_then(|inner| inner.status_code).or(peek.status_code)?;
+    // A text counts if a whole number stands in it.
+    Some(code.get().trim_matches('"').parse::<i32>().map_or(BAD_REQUEST, i64::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cls_22_the_status_stands_in_the_result_or_in_its_error() {
+        assert_eq!(status(r#"{"statusCode":204,"body":""}"#), Some(204));
+        assert_eq!(status(r#"{"error":{"statusCode":404}}"#), Some(404));
+        assert_eq!(status(r#"{"statusCode":200,"error":{"statusCode":"503"}}"#), Some(503));
+        assert_eq!(status(r#"{"statusCode":200,"error":"text"}"#), Some(200));
+        for odd in [r#"{"statusCode":"i404"}"#, r#"{"statusCode":1.5}"#, r#"{"statusCode":{}}"#] {
+            assert_eq!(status(odd), Some(400), "{odd}");
+        }
+        for none in [r#"{"a":1}"#, r#"{"a":{"statusCode":200}}"#, r#"["statusCode"]"#, r#"{"error":"statusCode"}"#] {
+            assert_eq!(status(none), None, "{none}");
+        }
+    }
+}
