@@ -47,12 +47,16 @@ pub(crate) fn read_package(
 
 /// Counts one invocation against the namespace's limits and takes its place in flight (THR-01 to THR-05).
 pub(crate) fn admit(caller: &Caller, unix_millis: u64) -> Result<Place, ApiError> {
-    caller.admit(unix_millis).map_err(|throttled| throttled_error(throttled, "invocationsPerMinute", unix_millis))
+    caller
+        .admit(unix_millis)
+        .map_err(|throttled| throttled_error(throttled, "invocationsPerMinute", unix_millis))
 }
 
 /// Counts one fire of a trigger against the namespace's limit (THR-02).
 pub(crate) fn admit_fire(caller: &Caller, unix_millis: u64) -> Result<(), ApiError> {
-    caller.admit_fire(unix_millis).map_err(|throttled| throttled_error(throttled, "firesPerMinute", unix_millis))
+    caller
+        .admit_fire(unix_millis)
+        .map_err(|throttled| throttled_error(throttled, "firesPerMinute", unix_millis))
 }
 
 /// What a client is told, and what a program can read: which limit it was, and when to come back. Where nothing is let

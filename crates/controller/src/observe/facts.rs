@@ -111,7 +111,9 @@ mod tests {
         for odd in [r#"{"statusCode":"i404"}"#, r#"{"statusCode":1.5}"#, r#"{"statusCode":{}}"#] {
             assert_eq!(status(odd), Some(400), "{odd}");
         }
-        for none in [r#"{"a":1}"#, r#"{"a":{"statusCode":200}}"#, r#"["statusCode"]"#, r#"{"error":"statusCode"}"#] {
+        for none in
+            [r#"{"a":1}"#, r#"{"a":{"statusCode":200}}"#, r#"["statusCode"]"#, r#"{"error":"statusCode"}"#]
+        {
             assert_eq!(status(none), None, "{none}");
         }
     }

@@ -20,9 +20,7 @@ const MOST_VARIANTS: usize = 32;
 const OTHER: &str = "other";
 
 static MILLIS: Scale = Scale {
-    bounds: &[
-        1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000,
-    ],
+    bounds: &[1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000],
     unit: 1000,
 };
 
@@ -136,7 +134,9 @@ impl Measures {
     pub(crate) fn write(&self, page: &mut Page) {
         let mut all: Vec<Arc<Series>> =
             self.actions.read().values().flat_map(|own| own.values().cloned()).collect();
-        all.sort_by(|a, b| (&a.initiator, &a.namespace, &a.action).cmp(&(&b.initiator, &b.namespace, &b.action)));
+        all.sort_by(|a, b| {
+            (&a.initiator, &a.namespace, &a.action).cmp(&(&b.initiator, &b.namespace, &b.action))
+        });
         if !self.other.variants.lock().is_empty() {
             all.push(self.other.clone());
         }
@@ -152,8 +152,12 @@ impl Measures {
 
     fn write_refusals(&self, page: &mut Page) {
         let all: Vec<(EntityName, Arc<Refusals>)> = {
-            let mut all: Vec<_> =
-                self.refusals.read().iter().map(|(name, refusals)| (name.clone(), refusals.clone())).collect();
+            let mut all: Vec<_> = self
+                .refusals
+                .read()
+                .iter()
+                .map(|(name, refusals)| (name.clone(), refusals.clone()))
+                .collect();
             all.sort_by(|(a, _), (b, _)| a.as_str().cmp(b.as_str()));
             all
         };
