@@ -24,7 +24,7 @@ pub(crate) enum Route<'a> {
         /// Not decoded yet.
         rest: &'a str,
     },
-    /// The document of the API, and the page that shows it: `api-docs`, `docs`, `docs/…` (HTTP-10).
+    /// The document of the API, and the page that shows it: `api-docs`, `openapi.json`, `docs`, `docs/…` (HTTP-10).
     Docs {
         /// Behind `/api/v1/`.
         rest: &'a str,
@@ -170,7 +170,7 @@ fn below_base(rest: &str) -> Option<Route<'_>> {
     if let Some(rest) = rest.strip_prefix("web/") {
         return Some(Route::Web { rest });
     }
-    if rest == "api-docs" || rest == "docs" || rest.starts_with("docs/") {
+    if matches!(rest, "api-docs" | "openapi.json" | "docs") || rest.starts_with("docs/") {
         return Some(Route::Docs { rest });
     }
     // One slash at the end stands for itself; whether it may be there depends on what is before it.
