@@ -34,8 +34,11 @@ pub(crate) fn read_package(
     let allowed = match access {
         PackageAccess::Plain { published } => owner || *published,
         PackageAccess::Binding { provider, published } => owner && (owns(caller, provider) || *published),
-        // PKG-10: only its owner hears that something is missing (ERR-19).
+        // PKG-09, PKG-10: only its owner hears what is wrong with it (ERR-19).
         PackageAccess::Broken { provider } => {
+            if owner && provider.path.as_str() == namespace.as_str() && provider.name == *package {
+                return Err(ApiError::circular_binding(provider));
+            }
             if owner && owns(caller, &provider.path.namespace()) {
                 return Err(ApiError::resource_not_found(provider));
             }

@@ -1,4 +1,4 @@
-//! How actions and packages are stored.
+//! How actions, packages, triggers and rules are stored.
 //!
 //! An action's document has its JSON without the code; the code is the attachment, as the client sent it. So what is
 //! needed to invoke an action stays small however great its code is.
@@ -7,7 +7,7 @@ use crate::{Attachment, Document, DocumentKind, StoreError};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use types::{Action, Exec, Package, Revision};
+use types::{Action, Exec, Package, Revision, Rule, Trigger};
 
 /// The document of an action, without its code.
 ///
@@ -86,11 +86,53 @@ pub fn read_package(document: &Document) -> Result<Package, StoreError> {
     read(document)
 }
 
-fn document<T: Serialize>(
+/// The document of a trigger, with its rules and their statuses.
+///
+/// # Errors
+/// Never in practice: when it cannot be written as JSON.
+pub fn trigger_document(trigger: &Trigger) -> Result<Document, StoreError> {
+    // LIST-08
+    let summary = json!({
+        "namespace": trigger.namespace,
+        "name": trigger.name,
+        "version": trigger.version,
+        "publish": trigger.publish,
+        "annotations": trigger.annotations,
+        "updated": trigger.updated,
+    });
+    let id = trigger.fully_qualified_name().to_string();
+    document(id, DocumentKind::Trigger, trigger, &summary, trigger.updated)
+}
+
+/// The trigger in a document.
+///
+/// # Errors
+/// When the document cannot be read.
+pub fn read_trigger(document: &Document) -> Result<Trigger, StoreError> {
+    read(document)
+}
+
+/// The document of a rule. Lists show all of it (LIST-10).
+///
+/// # Errors
+/// Never in practice: when it cannot be written as JSON.
+pub fn rule_document(rule: &Rule) -> Result<Document, StoreError> {
+    document(rule.fully_qualified_name().to_string(), DocumentKind::Rule, rule, rule, rule.updated)
+}
+
+/// The rule in a document.
+///
+/// # Errors
+/// When the document cannot be read.
+pub fn read_rule(document: &Document) -> Result<Rule, StoreError> {
+    read(document)
+}
+
+fn document<T: Serialize, S: Serialize>(
     id: String,
     kind: DocumentKind,
     value: &T,
-    summary: &serde_json::Value,
+    summary: &S,
     updated: u64,
 ) -> Result<Document, StoreError> {
     let failed = |error| StoreError::new(format!("write {id}"), error);
@@ -169,5 +211,32 @@ mod tests {
         };
         assert_eq!(shown("{}"), json!(false));
         assert_eq!(shown(r#"{"namespace":"o","name":"q"}"#), json!({"namespace":"o","name":"q"}));
+    }
+
+    #[test]
+    fn list_08_a_trigger_summary_has_neither_rules_nor_parameters() {
+        let text = r#"{"namespace":"ns","name":"t","parameters":[{"key":"k","value":1.0}],"limits":{},
+            "version":"0.0.1","publish":false,"annotations":[],"updated":3,
+            "rules":{"ns/r":{"action":{"path":"ns","name":"a"},"status":"active"}}}"#;
+        let trigger: Trigger = serde_json::from_str(text).unwrap();
+        let document = trigger_document(&trigger).unwrap();
+        assert_eq!(
+            (document.id.as_str(), document.kind, document.updated),
+            ("ns/t", DocumentKind::Trigger, 3)
+        );
+        assert_eq!(read_trigger(&document).unwrap().rules, trigger.rules);
+        let summary: serde_json::Value = serde_json::from_slice(&document.summary).unwrap();
+        let keys: Vec<&str> = summary.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys, ["annotations", "name", "namespace", "publish", "updated", "version"]);
+    }
+
+    #[test]
+    fn list_10_a_list_shows_all_of_a_rule() {
+        let text = r#"{"namespace":"ns","name":"r","trigger":{"path":"ns","name":"t"},"action":{"path":"ns","name":"a"},
+            "version":"0.0.1","publish":false,"annotations":[],"updated":3}"#;
+        let document = rule_document(&serde_json::from_str(text).unwrap()).unwrap();
+        assert_eq!((document.id.as_str(), document.kind), ("ns/r", DocumentKind::Rule));
+        assert_eq!(document.body, document.summary);
+        assert!(read_rule(&document).is_ok());
     }
 }

@@ -19,8 +19,10 @@ mod manifest;
 mod name;
 mod package;
 mod parameters;
+mod rule;
 mod semver;
 mod size;
+mod trigger;
 
 pub use action::{Action, ActionPut, LimitsPut};
 pub use activation::{Activation, ActivationResponse, StatusCode};
@@ -35,7 +37,9 @@ pub use instance::{
 pub use limits::{ActionLimits, LimitBounds, LimitError, SystemLimits};
 pub use manifest::{ImageName, ManifestError, RuntimeKind, RuntimeManifest, StemCell};
 pub use name::{EntityName, EntityPath, FullyQualifiedName, NameError};
-pub use package::{Binding, Package};
+pub use package::{Binding, Package, PackagePut};
 pub use parameters::{Parameter, Parameters};
+pub use rule::{Rule, RulePost, RulePut, RuleWithStatus};
 pub use semver::{SemVer, SemVerError};
 pub use size::{ByteSize, ByteSizeError};
+pub use trigger::{RuleLink, RuleLinks, RuleStatus, Trigger, TriggerLimits, TriggerPut};

@@ -51,17 +51,38 @@ impl<'de> Deserialize<'de> for Binding {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Binding, D::Error> {
         #[derive(Deserialize)]
         struct Wire {
-            namespace: Option<EntityPath>,
+            namespace: Option<EntityName>,
             name: Option<EntityName>,
         }
         match Wire::deserialize(deserializer)? {
             Wire { namespace: None, name: None } => Ok(Binding(None)),
-            Wire { namespace: Some(path), name: Some(name) } => {
+            Wire { namespace: Some(namespace), name: Some(name) } => {
+                let path = EntityPath::of_namespace(&namespace);
                 Ok(Binding(Some(FullyQualifiedName::new(path, name))))
             }
             Wire { .. } => Err(serde::de::Error::custom("binding needs a namespace and a name")),
         }
     }
+}
+
+/// The body of a package's PUT (PKG-01): everything may be left out, and what is not known is ignored.
+#[derive(Debug, Default, Deserialize)]
+pub struct PackagePut {
+    /// Makes a binding, or points an old one at another package.
+    #[serde(default)]
+    pub binding: Option<Binding>,
+    /// Replaces the old ones as a whole (PKG-04).
+    #[serde(default)]
+    pub parameters: Option<Parameters>,
+    /// In place of the next patch version.
+    #[serde(default)]
+    pub version: Option<SemVer>,
+    /// See [`Package::publish`].
+    #[serde(default)]
+    pub publish: Option<bool>,
+    /// Replaces the old ones as a whole (PKG-04).
+    #[serde(default)]
+    pub annotations: Option<Annotations>,
 }
 
 #[cfg(test)]
@@ -79,6 +100,8 @@ mod tests {
             let package: Package = serde_json::from_str(&text(binding)).unwrap();
             assert_eq!(serde_json::to_string(&package).unwrap(), text(binding));
         }
-        assert!(serde_json::from_str::<Package>(&text(r#"{"name":"q"}"#)).is_err());
+        for bad in [r#"{"name":"q"}"#, r#"{"namespace":"ns/p","name":"q"}"#] {
+            assert!(serde_json::from_str::<Package>(&text(bad)).is_err(), "{bad}");
+        }
     }
 }

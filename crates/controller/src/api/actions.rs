@@ -2,15 +2,15 @@
 
 mod put;
 
+use super::Asked;
 use super::error::ApiError;
 use super::paths::Resource;
-use super::query::{Page, Query};
+use super::query::Query;
 use super::respond::Reply;
-use super::{Asked, counted, listed};
 use crate::identities::Caller;
 use crate::{Controller, entitlement};
 use http::StatusCode;
-use store::{Document, DocumentKind, EntityQuery, entity};
+use store::{Document, DocumentKind, entity};
 use types::{Action, EntityName, EntityPath, FullyQualifiedName, Privilege};
 
 /// The action in a path. Its package may be a binding.
@@ -71,7 +71,7 @@ impl Controller {
         query: Query<'_>,
     ) -> Result<Reply, ApiError> {
         entitlement::own(caller, namespace, namespace)?;
-        self.page_of_actions(EntityPath::of_namespace(namespace), query.page("actions")?).await
+        self.list_entities(DocumentKind::Action, EntityPath::of_namespace(namespace), query).await
     }
 
     /// LIST-12
@@ -82,23 +82,8 @@ impl Controller {
         package: &EntityName,
         query: Query<'_>,
     ) -> Result<Reply, ApiError> {
-        let view = self.readable_package(caller, namespace, package).await.map_err(|error| {
-            // Here the package itself is what was asked for, and its name is said (ERR-08).
-            let missing =
-                error.status() == StatusCode::NOT_FOUND && error.text() == ApiError::not_found().text();
-            if missing { ApiError::resource_not_found(format_args!("{namespace}/{package}")) } else { error }
-        })?;
-        self.page_of_actions(view.path(), query.page("actions")?).await
-    }
-
-    async fn page_of_actions(&self, path: EntityPath, page: Page) -> Result<Reply, ApiError> {
-        let query =
-            EntityQuery { kind: DocumentKind::Action, path, skip: page.skip, limit: Some(page.limit) };
-        if page.count {
-            return Ok(counted("actions", self.artifacts.count(&query).await?, page.skip));
-        }
-        let found = self.artifacts.list(&query).await?;
-        Ok(listed(&found.into_iter().map(|document| document.summary).collect::<Vec<_>>()))
+        let view = self.named_package(caller, namespace, package).await?;
+        self.list_entities(DocumentKind::Action, view.path(), query).await
     }
 
     /// ACT-18, ACT-19, ACT-38
@@ -154,13 +139,10 @@ impl Controller {
         self.writable(caller, &target).await?;
         let name = target.full_name();
         let (document, action) = self.entities.action(&name).await?.ok_or_else(ApiError::not_found)?;
-        let answer = if self.config.response_payload {
-            Reply::of(&self.with_code(&document, action).await?)?
-        } else {
-            Reply::empty(StatusCode::NO_CONTENT)
-        };
+        let action =
+            if self.config.response_payload { self.with_code(&document, action).await? } else { action };
         self.artifacts.delete(&document.id, document.revision).await?;
-        Ok(answer)
+        self.delete_reply(&action)
     }
 
     /// Whether the caller may write an action at this place: in its own namespace, and in a package that is there and

@@ -205,6 +205,12 @@ impl ApiError {
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(1)
     }
 
+    /// ERR-14
+    pub(crate) fn circular_binding(package: impl Display) -> ApiError {
+        let text = format!("Package binding '{package}' contains a circular reference.");
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, text)
+    }
+
     /// ERR-15
     pub(crate) fn throttled(text: impl Into<Cow<'static, str>>) -> ApiError {
         ApiError::new(StatusCode::TOO_MANY_REQUESTS, text)

@@ -8,6 +8,7 @@ mod activations;
 mod admin;
 mod auth;
 mod body;
+mod common;
 mod docs;
 mod error;
 mod info;

@@ -125,6 +125,12 @@ pub(crate) enum Part {
 /// Where the versioned API begins (HTTP-01).
 const BASE: &str = "/api/v1";
 
+/// The methods of an action, a trigger or a rule.
+pub(crate) const ENTITY_METHODS: &str = "PUT, GET, DELETE, POST";
+
+/// The methods of a package, which cannot be invoked (PKG-12).
+pub(crate) const PACKAGE_METHODS: &str = "PUT, GET, DELETE";
+
 /// Where the operator's part begins.
 const ADMIN: &str = "/admin/";
 
@@ -259,8 +265,8 @@ impl Resource<'_> {
             Resource::Action { .. }
             | Resource::PackagedAction { .. }
             | Resource::Trigger { .. }
-            | Resource::Rule { .. } => "PUT, GET, DELETE, POST",
-            Resource::Package { .. } => "PUT, GET, DELETE",
+            | Resource::Rule { .. } => ENTITY_METHODS,
+            Resource::Package { .. } => PACKAGE_METHODS,
             Resource::Actions
             | Resource::Packages
             | Resource::Triggers

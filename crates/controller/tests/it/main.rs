@@ -14,5 +14,6 @@ mod invoke;
 mod kit;
 mod limits;
 mod lost;
+mod package_api;
 mod packages;
 mod throttle;

@@ -4,12 +4,11 @@ use super::Target;
 use crate::Controller;
 use crate::api::error::ApiError;
 use crate::api::respond::Reply;
-use crate::api::{Asked, Payload};
+use crate::api::{Asked, Payload, common};
 use crate::entitlement;
 use crate::identities::Caller;
 use crate::invoke::deprecated;
 use http::StatusCode;
-use serde_json::value::RawValue;
 use store::{Document, DocumentKind, entity};
 use types::json;
 use types::{Action, ActionLimits, ActionPut, Annotations, Exec, LimitError, LimitsPut, Privilege};
@@ -45,15 +44,7 @@ impl Controller {
 
     /// ACT-09 to ACT-16, ERR-02, ERR-13
     fn read_put(&self, payload: &Payload) -> Result<Given, ApiError> {
-        let text = payload
-            .json(true)?
-            .ok_or_else(|| ApiError::malformed("Request entity expected but not supplied"))?;
-        let body: &RawValue = serde_json::from_str(text).map_err(|error| ApiError::malformed_json(&error))?;
-        if !body.get().starts_with('{') {
-            return Err(ApiError::malformed("JSON object expected"));
-        }
-        let mut put: ActionPut =
-            serde_json::from_str(body.get()).map_err(|error| ApiError::malformed_json(&error))?;
+        let mut put: ActionPut = payload.object()?;
         let exec = match put.exec.take() {
             None => None,
             Some(exec) => Some(Exec::from_request(&exec, &self.runtimes).map_err(ApiError::malformed)?),
@@ -112,7 +103,7 @@ impl Controller {
         let document = entity::action_document(&action)?;
         let code = code_given.then(|| entity::action_attachment(&action.exec));
         self.artifacts.put(document, code, expected).await?;
-        if self.config.response_payload { Reply::of(&action) } else { Ok(Reply::empty(StatusCode::OK)) }
+        self.put_reply(&action)
     }
 
     /// ACT-02, ACT-07, ACT-24, ACT-25
@@ -163,18 +154,13 @@ impl Controller {
 
 /// LIM-01, ERR-12: the first that is too large.
 fn check_sizes(caller: &Caller, given: &Given) -> Result<(), ApiError> {
-    let limits = &caller.limits;
-    let sizes = [
-        ("exec", given.exec.as_ref().map(Exec::size), limits.code),
-        ("parameters", given.put.parameters.as_ref().map(types::Parameters::size), limits.parameters),
-        ("annotations", given.put.annotations.as_ref().map(Annotations::size), limits.parameters),
-    ];
-    for (what, size, allowed) in sizes {
-        if let Some(size) = size.filter(|size| *size > allowed.as_bytes()) {
-            return Err(ApiError::too_large(what, size, allowed.as_bytes()));
-        }
-    }
-    Ok(())
+    let exec = ("exec", given.exec.as_ref().map(Exec::size), caller.limits.code);
+    let put = &given.put;
+    common::check_sizes([exec].into_iter().chain(common::lists(
+        caller,
+        put.parameters.as_ref(),
+        put.annotations.as_ref(),
+    )))
 }
 
 /// LIM-08
