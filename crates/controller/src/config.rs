@@ -19,6 +19,8 @@ pub struct Config {
     pub build_number: String,
     /// The greatest time that a blocking invocation waits (INV-03).
     pub max_wait: Duration,
+    /// What a blocking invocation is answered that has not ended by then, unless the request says otherwise.
+    pub wait_over: WaitOver,
     /// The header that carries transaction ids (HTTP-11).
     pub transaction_header: HeaderName,
     /// The kinds that may be created by namespaces without a list of their own; `None`: all (AUTH-13).
@@ -60,6 +62,7 @@ impl Default for Config {
             build: String::from("unknown"),
             build_number: String::from(env!("CARGO_PKG_VERSION")),
             max_wait: Duration::from_secs(60),
+            wait_over: WaitOver::Accepted,
             transaction_header: HeaderName::from_static("x-request-id"),
             allowed_kinds: None,
             withhold_api_key: true,
@@ -73,6 +76,15 @@ impl Default for Config {
             metrics: None,
         }
     }
+}
+
+/// What a client is told when it has waited for as long as it may, and the activation has not ended (INV-07).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitOver {
+    /// 202 and the activation id, as upstream does.
+    Accepted,
+    /// 504 and an error body that names the activation, for clients that take every 2xx for success.
+    GatewayTimeout,
 }
 
 /// What a controller stands on.

@@ -74,7 +74,7 @@ fn throttled_error(throttled: Throttled, rate: &'static str, unix_millis: u64) -
         }
     };
     let error = ApiError::throttled(throttled.to_string())
-        .detail("reason", reason)
+        .because(reason)
         .detail("limit", limit)
         .detail("allowed", allowed)
         .detail("count", count);

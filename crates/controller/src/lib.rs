@@ -18,7 +18,7 @@ mod observe;
 mod pending;
 
 pub use api::Body;
-pub use config::{Config, Deps, Metrics};
+pub use config::{Config, Deps, Metrics, WaitOver};
 pub use invoke::Recovered;
 
 use balancer::{LoadBalancer, Pull};

@@ -95,6 +95,9 @@ fn context(message: &ActivationMessage, deadline: u64) -> Vec<(&'static str, Str
         ("activation_id", message.activation_id.to_string()),
         ("transaction_id", message.transaction_id.as_str().to_owned()),
         ("deadline", deadline.to_string()),
+        ("traceparent", message.trace.parent()),
+        // Also where there is none: a warm process still has that of the run before.
+        ("tracestate", message.trace.state().unwrap_or_default().to_owned()),
     ];
     if action.provide_api_key {
         context.push(("api_key", message.caller.authkey.to_string()));
@@ -138,6 +141,17 @@ mod tests {
     }
 
     #[test]
+    fn run_04_run_07_the_trace_goes_to_the_code() {
+        let mut message = ActivationMessage::for_tests();
+        let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        message.trace = types::TraceContext::parse(parent, Some("a=1")).unwrap();
+        let variables = environment(&message, 0);
+        assert_eq!(value(&variables, "__OW_TRACEPARENT"), Some(parent));
+        assert_eq!(value(&variables, "__OW_TRACESTATE"), Some("a=1"));
+        assert!(run_request(&message, 0).context.contains(&("tracestate", "a=1".to_owned())));
+    }
+
+    #[test]
     fn run_06_run_08_run_21_the_context_names_the_caller_and_the_provider() {
         let context = run_request(&ActivationMessage::for_tests(), 7).context;
         let expected = [
@@ -147,6 +161,8 @@ mod tests {
             ("activation_id", "00000000000000000000000000000007"),
             ("transaction_id", "transaction"),
             ("deadline", "7"),
+            ("traceparent", "00-00000000000000000000000000000005-0000000000000006-00"),
+            ("tracestate", ""),
         ];
         assert_eq!(context, expected.map(|(name, value)| (name, value.to_owned())));
     }

@@ -1,4 +1,5 @@
 use crate::code::{self, CodeError};
+use crate::open::Open;
 use crate::service::{Invoker, Wake};
 use base::alarm::Armed;
 use base::task::{OnPanic, spawn};
@@ -43,22 +44,13 @@ pub(crate) struct Task {
     loaded: Option<SemVer>,
     /// The activations that are here; never more than the container has credit for, and those that cross its leaving.
     open: Vec<Open>,
+    /// When the container began to be made or resumed for its action, and since when it is ready, in microseconds since
+    /// 1970.
+    provided: (u64, u64),
     /// The calls that are under way.
     calls: FuturesUnordered<BoxFuture<'static, Done>>,
     out: Vec<Command>,
     armed: Armed,
-}
-
-/// An activation in this container.
-struct Open {
-    from: SchedulerId,
-    message: Arc<ActivationMessage>,
-    /// When `/init` began, or `/run` where there was none, in milliseconds since 1970.
-    began: u64,
-    init: Option<Duration>,
-    run: Duration,
-    ended: Option<Ended>,
-    logs: Vec<String>,
 }
 
 /// A call that has come to its end.
@@ -96,7 +88,8 @@ impl Task {
         let mut out = Vec::new();
         let proxy = Proxy::new(invoker.config.proxy, spec, assignment, &mut out);
         let (open, calls) = (Vec::new(), FuturesUnordered::new());
-        Task { invoker, id, proxy, container: None, loaded: None, open, calls, out, armed: Armed::new() }
+        let (container, loaded, provided, armed) = (None, None, (0, 0), Armed::new());
+        Task { invoker, id, proxy, container, loaded, open, provided, calls, out, armed }
     }
 
     /// Lives until nothing is left of the container.
@@ -173,6 +166,7 @@ impl Task {
                 let now = self.invoker.deps.clock.unix_nanos();
                 if let Some(open) = self.find(activation) {
                     open.logs = logs::render(logs, open.log_limit(), open.broke_down(), now);
+                    open.logs_took = Duration::from_micros((now / 1000).saturating_sub(open.asked_for_logs));
                 }
                 Event::LogsTaken { activation }
             }
@@ -256,7 +250,7 @@ impl Task {
     }
 
     fn initialise(&mut self, activation: ActivationId) {
-        let began = self.invoker.deps.clock.unix_millis();
+        let began = self.now_micros();
         let Some(open) = self.find(activation) else { return };
         open.began = began;
         let message = open.message.clone();
@@ -264,7 +258,7 @@ impl Task {
         self.on_container(|container| async move {
             let started = invoker.deps.clock.now();
             let limits = invoker.limits(&message);
-            let deadline = began + message.action.limits.timeout;
+            let deadline = began / 1000 + message.action.limits.timeout;
             let (loaded, ended) = match code::init_request(&*invoker.deps.artifacts, &message, deadline).await
             {
                 Ok((request, version)) => {
@@ -279,14 +273,14 @@ impl Task {
     }
 
     fn run_code(&mut self, activation: ActivationId) {
-        let now = self.invoker.deps.clock.unix_millis();
+        let now = self.now_micros();
         let Some(open) = self.find(activation) else { return };
         if open.init.is_none() {
             open.began = now;
         }
         let message = open.message.clone();
         let invoker = self.invoker.clone();
-        let request = code::run_request(&message, now + message.action.limits.timeout);
+        let request = code::run_request(&message, now / 1000 + message.action.limits.timeout);
         self.on_container(|container| async move {
             let started = invoker.deps.clock.now();
             let limits = invoker.limits(&message);
@@ -297,7 +291,9 @@ impl Task {
     }
 
     fn take_logs(&mut self, activation: ActivationId) {
+        let now = self.now_micros();
         let Some(open) = self.find(activation) else { return };
+        open.asked_for_logs = now;
         let limit = open.log_limit();
         self.on_container(
             |container| async move { Done::Logs { activation, logs: container.logs(limit).await } },
@@ -308,18 +304,20 @@ impl Task {
     fn finish(&mut self, activation: ActivationId) {
         let Some(open) = self.take(activation) else { return };
         let deps = &self.invoker.deps;
+        let phases = open.phases(self.provided);
         let lost = || Ended {
             response: ActivationResponse::error(StatusCode::WhiskError, ABNORMAL_RUN),
             timed_out: false,
         };
         let ended = open.ended.unwrap_or_else(lost);
         let run = Run {
-            began: open.began,
+            began: open.began / 1000,
             init: open.init,
             run: open.run,
             timed_out: ended.timed_out,
             response: ended.response,
             logs: open.logs,
+            phases,
         };
         let version = self.loaded.unwrap_or(open.message.action.version);
         let record = Arc::new(Activation { version, ..open.message.record(run) });
@@ -363,6 +361,8 @@ impl Task {
                 ReportKind::Started { container, activation, attempt }
             }
             Report::Created { creation, revision, slots, took } => {
+                let ready = self.now_micros();
+                self.provided = (ready.saturating_sub(micros(took)), ready);
                 ReportKind::Created { creation, container, revision, slots, took }
             }
             Report::CreationFailed { creation, failure } => ReportKind::CreationFailed { creation, failure },
@@ -389,6 +389,10 @@ impl Task {
         }
     }
 
+    fn now_micros(&self) -> u64 {
+        self.invoker.deps.clock.unix_nanos() / 1000
+    }
+
     fn find(&mut self, activation: ActivationId) -> Option<&mut Open> {
         self.open.iter_mut().find(|open| open.message.activation_id == activation)
     }
@@ -401,21 +405,6 @@ impl Task {
 
 /// The text for a run whose end nobody knows (CLS-19).
 const ABNORMAL_RUN: &str = "The action did not produce a valid response and exited unexpectedly.";
-
-impl Open {
-    fn new(from: SchedulerId, message: Arc<ActivationMessage>) -> Open {
-        let (began, run) = (0, Duration::ZERO);
-        Open { from, message, began, init: None, run, ended: None, logs: Vec::new() }
-    }
-
-    fn log_limit(&self) -> ByteSize {
-        ByteSize::mb(self.message.action.limits.logs)
-    }
-
-    fn broke_down(&self) -> bool {
-        self.ended.as_ref().is_some_and(|ended| ended.response.status == StatusCode::DeveloperError)
-    }
-}
 
 impl Invoker {
     fn acknowledge(&self, controller: ControllerId, record: Arc<Activation>) {
@@ -434,6 +423,10 @@ impl Invoker {
             truncation: caller.truncation_size.unwrap_or(self.config.truncation),
         }
     }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Why there is no container, as the scheduler hears it.

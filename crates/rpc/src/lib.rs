@@ -15,7 +15,7 @@ pub use message::{
     Ack, ActivationMessage, CreateOrder, ExecutableAction, InvokerCapacity, Order, Outcome, Refusal, Report,
     ReportKind,
 };
-pub use record::Run;
+pub use record::{Phases, Run};
 pub use types::{Attempt, CreationFailure, Epoch, NackReason};
 
 use std::fmt;

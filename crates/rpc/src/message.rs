@@ -5,7 +5,7 @@ use types::json::{self, Raw};
 use types::{
     ActionLimits, Activation, ActivationId, Attempt, AuthKey, ContainerId, ControllerId, CreationFailure,
     CreationId, EntityName, EntityPath, Epoch, FullyQualifiedName, Identity, InvokerId, NackReason,
-    NamespaceId, QueueKey, Revision, SemVer, Subject, SystemLimits, TransactionId, UserLimits,
+    NamespaceId, QueueKey, Revision, SemVer, Subject, SystemLimits, TraceContext, TransactionId, UserLimits,
 };
 
 /// One activation on its way to a container.
@@ -31,8 +31,12 @@ pub struct ActivationMessage {
     pub environment: Option<Raw>,
     /// The activation that caused this one.
     pub cause: Option<ActivationId>,
+    /// Its step in the trace of the request.
+    pub trace: TraceContext,
     /// When the request came in, in milliseconds since 1970; `waitTime` counts from there (ATV-17).
     pub received: u64,
+    /// When it was accepted, in microseconds since 1970; its phases count from there.
+    pub accepted: u64,
     /// Whether the store holds an intent for it, so that its start must be noted there before it runs.
     pub journaled: bool,
 }
@@ -77,7 +81,9 @@ impl ActivationMessage {
             payload: json::raw(&std::collections::BTreeMap::<String, ()>::new()),
             environment: None,
             cause: None,
+            trace: TraceContext::root(5, 6),
             received: 1_000,
+            accepted: 1_000_000,
             journaled: false,
         }
     }

@@ -1,6 +1,7 @@
 //! The record of an activation, made from its message and from what is known of its run.
 
 use crate::ActivationMessage;
+use serde::Serialize;
 use std::time::Duration;
 use types::json::{self, Raw};
 use types::{Activation, ActivationResponse, Annotations, EntityPath};
@@ -20,13 +21,73 @@ pub struct Run {
     pub response: ActivationResponse,
     /// Its log lines (LOG-03).
     pub logs: Vec<String>,
+    /// Where its time went.
+    pub phases: Phases,
+}
+
+/// Where the time of an activation went, from its acceptance to its record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Phases {
+    /// Waiting for a container that others were using, or for room for one.
+    pub queued: Duration,
+    /// Waiting while the container that ran it was made or resumed.
+    pub container: Duration,
+    /// Loading the code into the container.
+    pub init: Duration,
+    /// Running.
+    pub run: Duration,
+    /// Taking what it wrote.
+    pub logs: Duration,
 }
 
 impl Run {
     /// An activation that ended at `now`, in milliseconds since 1970, without having been run.
     #[must_use]
     pub const fn none(now: u64, response: ActivationResponse) -> Run {
-        Run { began: now, init: None, run: Duration::ZERO, timed_out: false, response, logs: Vec::new() }
+        Run {
+            began: now,
+            init: None,
+            run: Duration::ZERO,
+            timed_out: false,
+            response,
+            logs: Vec::new(),
+            phases: Phases::NONE,
+        }
+    }
+}
+
+impl Phases {
+    /// Nothing took any time.
+    pub const NONE: Phases = Phases {
+        queued: Duration::ZERO,
+        container: Duration::ZERO,
+        init: Duration::ZERO,
+        run: Duration::ZERO,
+        logs: Duration::ZERO,
+    };
+}
+
+/// The annotation: milliseconds, to the microsecond.
+impl Serialize for Phases {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Millis {
+            queued: f64,
+            container: f64,
+            init: f64,
+            run: f64,
+            logs: f64,
+        }
+        let millis = |phase: Duration| phase.as_micros() as f64 / 1000.0;
+        let Phases { queued, container, init, run, logs } = *self;
+        Millis {
+            queued: millis(queued),
+            container: millis(container),
+            init: millis(init),
+            run: millis(run),
+            logs: millis(logs),
+        }
+        .serialize(serializer)
     }
 }
 
@@ -51,6 +112,8 @@ impl ActivationMessage {
         if let Some(binding) = &action.binding {
             annotations.push("binding", json::raw(binding));
         }
+        annotations.push("traceId", json::raw(&self.trace.trace_id()));
+        annotations.push("phases", json::raw(&run.phases));
         Activation {
             namespace: EntityPath::of_namespace(&self.caller.namespace.name),
             name: action.name.name.clone(),
@@ -85,7 +148,21 @@ mod tests {
     fn run(init: Option<Duration>) -> Run {
         let response = ActivationResponse::error(StatusCode::ApplicationError, "no");
         let run = Duration::from_millis(30);
-        Run { began: 1_200, init, run, timed_out: false, response, logs: Vec::new() }
+        Run { began: 1_200, init, run, timed_out: false, response, logs: Vec::new(), phases: Phases::NONE }
+    }
+
+    #[test]
+    fn a_record_shows_its_phases_and_its_trace() {
+        let micros = Duration::from_micros;
+        let phases =
+            Phases { queued: micros(1_250), container: micros(3), run: micros(30_000), ..Phases::NONE };
+        let record = ActivationMessage::for_tests().record(Run { phases, ..run(None) });
+        assert_eq!(
+            annotation(&record, "phases").as_deref(),
+            Some(r#"{"queued":1.25,"container":0.003,"init":0.0,"run":30.0,"logs":0.0}"#)
+        );
+        let trace = r#""00000000000000000000000000000005""#;
+        assert_eq!(annotation(&record, "traceId").as_deref(), Some(trace));
     }
 
     fn annotation(record: &Activation, key: &str) -> Option<String> {

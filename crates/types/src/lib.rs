@@ -22,6 +22,7 @@ mod parameters;
 mod rule;
 mod semver;
 mod size;
+mod trace;
 mod trigger;
 
 pub use action::{Action, ActionPut, LimitsPut};
@@ -42,4 +43,5 @@ pub use parameters::{Parameter, Parameters};
 pub use rule::{Rule, RulePost, RulePut, RuleWithStatus};
 pub use semver::{SemVer, SemVerError};
 pub use size::{ByteSize, ByteSizeError};
+pub use trace::TraceContext;
 pub use trigger::{RuleLink, RuleLinks, RuleStatus, Trigger, TriggerLimits, TriggerPut};

@@ -48,6 +48,7 @@ conversations! {
     actions
     actions_kinds
     activations
+    better
     errors
     identities
     invocation

@@ -118,7 +118,7 @@ where
             let (bytes, length) = collected?;
             Ok(Payload { bytes, length, kind: kind(headers), _room: room })
         }
-        Err(_) => Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "The request was not sent in time.")),
+        Err(_) => Err(slow()),
     }
 }
 
@@ -128,7 +128,9 @@ async fn collect<B: http_body::Body>(body: B, keep: u64) -> Result<(Bytes, u64),
     let mut rest = BytesMut::new();
     let mut length = 0u64;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| ApiError::bad_request("The request was not sent completely."))?;
+        let frame = frame.map_err(|_| {
+            ApiError::bad_request("The request was not sent completely.").because("incomplete")
+        })?;
         let Ok(mut data) = frame.into_data() else { continue };
         length += data.remaining() as u64;
         if length > MAX_BODY {
@@ -148,6 +150,10 @@ async fn collect<B: http_body::Body>(body: B, keep: u64) -> Result<(Bytes, u64),
         }
     }
     Ok((if rest.is_empty() { first } else { rest.freeze() }, length))
+}
+
+fn slow() -> ApiError {
+    ApiError::new(StatusCode::REQUEST_TIMEOUT, "The request was not sent in time.").because("too_slow")
 }
 
 fn declared_length(headers: &HeaderMap) -> Option<u64> {

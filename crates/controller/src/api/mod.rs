@@ -19,6 +19,7 @@ mod paths;
 mod query;
 mod respond;
 mod rules;
+mod trace;
 mod triggers;
 mod web;
 
@@ -28,7 +29,8 @@ pub(crate) use error::ApiError;
 pub(crate) use info::Info;
 pub(crate) use query::{Query, malformed};
 pub use respond::Body;
-pub(crate) use respond::Reply;
+pub(crate) use respond::{Applied, Reply};
+pub(crate) use trace::trace;
 
 use crate::identities::Caller;
 use crate::{Controller, entitlement};
@@ -136,7 +138,8 @@ impl Controller {
         };
         if parts.uri.path_and_query().is_some_and(|uri| uri.as_str().len() > MAX_URI) {
             let text = "The length of the request's URI exceeds the limit of 8192 characters.";
-            return Admitted::Answered(Err(ApiError::new(StatusCode::URI_TOO_LONG, text)));
+            let error = ApiError::new(StatusCode::URI_TOO_LONG, text).because("uri_too_long");
+            return Admitted::Answered(Err(error));
         }
         if let Some(outcome) = open {
             return Admitted::Answered(outcome);

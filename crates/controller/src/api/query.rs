@@ -81,6 +81,7 @@ impl<'a> Query<'a> {
 /// ERR-04
 pub(crate) fn malformed(name: &str, detail: &str) -> ApiError {
     ApiError::bad_request(format!("The query parameter '{name}' was malformed:\n{detail}"))
+        .because("malformed_query")
 }
 
 fn decoded(text: &str) -> Cow<'_, str> {

@@ -79,6 +79,7 @@ impl http_body::Body for Body {
 }
 
 const ACTIVATION_ID: HeaderName = HeaderName::from_static("x-openwhisk-activation-id");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"OpenWhisk secure realm\"");
@@ -88,6 +89,27 @@ const CORS_ORIGIN: HeaderValue = HeaderValue::from_static("*");
 const CORS_HEADERS: HeaderValue =
     HeaderValue::from_static("Authorization, Origin, X-Requested-With, Content-Type, Accept, User-Agent");
 const CORS_METHODS: HeaderValue = HeaderValue::from_static("GET, DELETE, POST, PUT, HEAD");
+
+/// A preference of the client that counted (RFC 7240).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Applied {
+    /// Not to wait.
+    RespondAsync,
+    /// To wait for that many seconds.
+    Wait(u32),
+}
+
+impl Applied {
+    fn header(self) -> HeaderValue {
+        match self {
+            Applied::RespondAsync => HeaderValue::from_static("respond-async"),
+            // Letters and digits always make a header.
+            Applied::Wait(seconds) => {
+                HeaderValue::from_str(&format!("wait={seconds}")).unwrap_or(HeaderValue::from_static("wait"))
+            }
+        }
+    }
+}
 
 /// What a handler answers when all goes well.
 #[derive(Debug)]
@@ -130,6 +152,14 @@ impl Reply {
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Reply {
         self.headers.append(name, value);
         self
+    }
+
+    /// The same, saying which preference counted.
+    pub(crate) fn applying(self, applied: Option<Applied>) -> Reply {
+        match applied {
+            None => self,
+            Some(applied) => self.header(PREFERENCE_APPLIED, applied.header()),
+        }
     }
 
     /// The same, naming the activation that was made (HTTP-19).
@@ -186,6 +216,12 @@ fn envelope(error: &ApiError, transaction: &TransactionId) -> Bytes {
             let mut map = serializer.serialize_map(None)?;
             map.serialize_entry("error", self.0.text())?;
             map.serialize_entry("code", self.1)?;
+            if let Some(reason) = self.0.reason() {
+                map.serialize_entry("reason", reason)?;
+            }
+            if let Some(id) = self.0.extra().activation {
+                map.serialize_entry("activationId", &id)?;
+            }
             for (name, value) in self.0.details() {
                 map.serialize_entry(name, value)?;
             }
@@ -207,6 +243,9 @@ fn add_extra(headers: &mut HeaderMap, extra: Extra) {
     }
     if let Some(id) = extra.activation {
         headers.insert(ACTIVATION_ID, activation_value(id));
+    }
+    if let Some(applied) = extra.applied {
+        headers.insert(PREFERENCE_APPLIED, applied.header());
     }
 }
 

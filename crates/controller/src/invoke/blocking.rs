@@ -1,9 +1,11 @@
 //! Waiting for the end of an activation, and telling the client of it (INV-05 to INV-10).
 
 use super::primitive::{Invocation, keeps_records, refused};
+use super::wish::Wish;
 use super::{intent, record};
 use crate::Controller;
 use crate::api::{ApiError, Reply};
+use crate::config::WaitOver;
 use http::StatusCode;
 use rpc::ActivationMessage;
 use std::sync::Arc;
@@ -74,6 +76,20 @@ impl Controller {
 /// `{"activationId": id}` (INV-04, INV-07)
 pub(super) fn accepted(id: ActivationId) -> Reply {
     Reply::json(StatusCode::ACCEPTED, format!("{{\"activationId\":\"{id}\"}}")).for_activation(id)
+}
+
+/// What is answered when the wait is over: the id alone, or an error for clients that would take a 202 for success
+/// (INV-07).
+pub(super) fn running(id: ActivationId, wish: &Wish) -> Result<Reply, ApiError> {
+    match wish.wait_over {
+        WaitOver::Accepted => Ok(accepted(id)),
+        WaitOver::GatewayTimeout => {
+            let millis = wish.wait.as_millis();
+            let text = format!("The activation did not end within {millis} milliseconds; it goes on.");
+            let error = ApiError::new(StatusCode::GATEWAY_TIMEOUT, text).because("wait_over");
+            Err(error.for_activation(id).applying(wish.applied))
+        }
+    }
 }
 
 /// INV-05, INV-06, INV-08, INV-09

@@ -10,7 +10,7 @@ use store::{Intent, StoreError};
 use types::json::Raw;
 use types::{
     ActionLimits, ActivationId, ControllerId, EntityPath, FullyQualifiedName, Identity, QueueKey, Revision,
-    SemVer, TransactionId,
+    SemVer, TraceContext, TransactionId,
 };
 
 /// The body of an intent. The caller is kept whole: the key may go into the container, and the limits are those at the
@@ -27,7 +27,9 @@ struct Body<'a> {
     environment: Option<&'a RawValue>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cause: Option<ActivationId>,
+    trace: Cow<'a, TraceContext>,
     received: u64,
+    accepted: u64,
     blocking: bool,
 }
 
@@ -66,7 +68,9 @@ pub(super) fn write(message: &ActivationMessage) -> Result<Intent, StoreError> {
         payload: &message.payload,
         environment: message.environment.as_deref(),
         cause: message.cause,
+        trace: Cow::Borrowed(&message.trace),
         received: message.received,
+        accepted: message.accepted,
         blocking: message.blocking,
     };
     let activation_id = message.activation_id;
@@ -105,7 +109,9 @@ pub(super) fn read(
         payload: raw(body.payload),
         environment: body.environment.map(raw),
         cause: body.cause,
+        trace: body.trace.into_owned(),
         received: body.received,
+        accepted: body.accepted,
         journaled: true,
     })
 }

@@ -10,6 +10,7 @@ mod primitive;
 mod record;
 mod recover;
 mod resolve;
+mod wish;
 
 pub(crate) use blocking::Waited;
 pub(crate) use primitive::Invocation;
@@ -17,25 +18,14 @@ pub use recover::Recovered;
 pub(crate) use resolve::{ResolvedAction, deprecated};
 
 use crate::Controller;
-use crate::api::{ApiError, Asked, Query, Reply, Target, malformed};
+use crate::api::{ApiError, Asked, Reply, Target, trace};
 use crate::entitlement;
 use crate::identities::{Caller, Place};
 use resolve::Found;
 use serde_json::value::RawValue;
 use std::sync::Arc;
-use std::time::Duration;
-use types::{ActivationId, Privilege, TransactionId};
-
-/// How an invocation is to be answered (INV-01).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Wish {
-    /// Whether to wait for its end.
-    blocking: bool,
-    /// Whether only the result is wanted.
-    result_only: bool,
-    /// How long to wait.
-    wait: Duration,
-}
+use types::{ActivationId, Privilege, TraceContext, TransactionId};
+use wish::Wish;
 
 /// An invocation that may be made, as far as can be said before its body is read.
 pub(crate) struct Admission {
@@ -56,28 +46,32 @@ pub(crate) struct Call<'a> {
     pub(crate) transaction: TransactionId,
     /// When it came, in milliseconds since 1970.
     pub(crate) received: u64,
+    /// The step of a trace that it belongs to; `None`: a new one begins.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl Controller {
     /// `POST` on an action (section INV of the API rules).
     pub(crate) async fn invoke(&self, target: Target, asked: Asked<'_>) -> Result<Reply, ApiError> {
-        let Asked { caller, query, payload, transaction, received, .. } = asked;
+        let Asked { caller, headers, query, payload, transaction, received, .. } = asked;
         let Some(_pass) = self.gate.enter() else { return Err(ApiError::unavailable()) };
         let admission = self.admit_invocation(&caller, &target, payload.length(), received).await?;
         let arguments = payload.json(false)?.map(parameters::check).transpose()?;
-        let wish = self.wish(query)?;
-        let (id, transaction) = (self.new_activation_id(), transaction.clone());
-        let call = Call { id, caller, payload: arguments, transaction, received };
+        let wish = Wish::read(query, headers, &self.config)?;
+        let (id, transaction, trace) = (self.new_activation_id(), transaction.clone(), trace(headers));
+        let call = Call { id, caller, payload: arguments, transaction, received, trace };
         let invocation = self.arrange(admission, call).await?;
         // Its bytes are in the arguments now; its room is for other requests while this one waits.
         drop(payload);
         if !wish.blocking {
-            return self.invoke_detached(invocation).await.map(blocking::accepted);
+            let id = self.invoke_detached(invocation).await?;
+            return Ok(blocking::accepted(id).applying(wish.applied));
         }
-        match self.invoke_waiting(invocation, wish.wait).await? {
+        let reply = match self.invoke_waiting(invocation, wish.wait).await? {
             Waited::Ended(record) => blocking::finished(&record, wish.result_only),
-            Waited::Running(id) => Ok(blocking::accepted(id)),
-        }
+            Waited::Running(id) => blocking::running(id, &wish),
+        };
+        reply.map(|reply| reply.applying(wish.applied))
     }
 
     /// Checks whether the caller may invoke what the path names now, with a payload of that many bytes: rights,
@@ -99,29 +93,10 @@ impl Controller {
     /// The invocation that was admitted, complete: the action is there, and takes these arguments.
     pub(crate) async fn arrange(&self, admission: Admission, call: Call<'_>) -> Result<Invocation, ApiError> {
         let Admission { found, place } = admission;
-        let Call { id, caller, payload, transaction, received } = call;
+        let Call { id, caller, payload, transaction, received, trace } = call;
         let action = self.resolve(found).await?;
         let arguments = action.defaults.merge(payload)?;
-        Ok(Invocation { id, action, caller, arguments, transaction, received, place, cause: None })
-    }
-
-    /// INV-01, INV-03
-    fn wish(&self, query: Query<'_>) -> Result<Wish, ApiError> {
-        let blocking = query.switch("blocking", false)?;
-        let result_only = query.switch("result", false)?;
-        let wait = match query.get("timeout") {
-            None => self.config.max_wait,
-            Some(text) => {
-                let max = u64::try_from(self.config.max_wait.as_millis()).unwrap_or(u64::MAX);
-                let millis = text.parse::<u64>().ok().filter(|millis| (1..=max).contains(millis));
-                let millis = millis.ok_or_else(|| {
-                    let text = format!("Timeout must be number of milliseconds up to {max}.");
-                    malformed("timeout", &text)
-                })?;
-                Duration::from_millis(millis)
-            }
-        };
-        Ok(Wish { blocking, result_only, wait })
+        Ok(Invocation { id, action, caller, arguments, transaction, received, place, cause: None, trace })
     }
 }
 

@@ -13,7 +13,7 @@ use rpc::{Ack, ActivationMessage, Outcome, Refusal};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
-use types::{Activation, ActivationId, TransactionId};
+use types::{Activation, ActivationId, TraceContext, TransactionId};
 
 /// What an invocation needs, checked and complete.
 #[derive(Debug)]
@@ -34,6 +34,9 @@ pub(crate) struct Invocation {
     pub(crate) place: Place,
     /// The activation that caused it.
     pub(crate) cause: Option<ActivationId>,
+    /// The step of a trace that it belongs to: the request's, or that of the activation that caused it. `None`: a new
+    /// trace begins with it.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl Controller {
@@ -65,9 +68,11 @@ impl Controller {
 
     /// Makes the message of an invocation.
     pub(super) fn message(&self, invocation: Invocation, blocking: bool) -> (Arc<ActivationMessage>, Place) {
-        let Invocation { id, action, caller, arguments, transaction, received, place, cause } = invocation;
+        let Invocation { id, action, caller, arguments, transaction, received, place, cause, trace } =
+            invocation;
         // A namespace that keeps no records gives up the promise that goes with them.
         let journaled = !blocking && keeps_records(&caller.identity);
+        let span = self.ids.random();
         let message = Arc::new(ActivationMessage {
             activation_id: id,
             transaction_id: transaction,
@@ -79,7 +84,10 @@ impl Controller {
             payload: arguments.payload,
             environment: arguments.environment,
             cause,
+            // The id of an activation identifies its trace as well as any other.
+            trace: trace.map_or_else(|| TraceContext::root(id.bits(), span), |parent| parent.child(span)),
             received,
+            accepted: self.clock.unix_nanos() / 1000,
             journaled,
         });
         (message, place)
@@ -151,16 +159,14 @@ pub(super) fn keeps_records(identity: &types::Identity) -> bool {
 /// What a client is told when nobody takes its activation (THR-07, ERR-17).
 pub(super) fn refused(refusal: Refusal) -> ApiError {
     match refusal {
-        Refusal::QueueFull => {
-            ApiError::throttled("Too many requests").detail("reason", "queue_full").retry_after(1)
-        }
+        Refusal::QueueFull => ApiError::throttled("Too many requests").because("queue_full").retry_after(1),
         Refusal::NamespaceThrottled => ApiError::throttled("Too many requests")
-            .detail("reason", "no_container")
+            .because("no_container")
             .detail("limit", "concurrentInvocations")
             .retry_after(1),
         Refusal::NoCapacity => {
             ApiError::throttled("Too many concurrent requests in flight (count: 0, allowed: 0).")
-                .detail("reason", "concurrency_limit")
+                .because("concurrency_limit")
                 .detail("limit", "concurrentInvocations")
                 .detail("allowed", 0)
                 .detail("count", 0)

@@ -1,6 +1,7 @@
 //! Records of activations that did not run, or whose run nobody reported.
 
-use rpc::{ActivationMessage, Refusal, Run};
+use rpc::{ActivationMessage, Phases, Refusal, Run};
+use std::time::Duration;
 use types::{Activation, ActivationResponse, StatusCode};
 
 /// The completion did not come.
@@ -17,7 +18,9 @@ const FIELDS: usize = 1024;
 
 /// The record of an activation that has no other. `now` is in milliseconds since 1970.
 pub(super) fn unrun(message: &ActivationMessage, status: StatusCode, text: &str, now: u64) -> Activation {
-    message.record(Run::none(now, ActivationResponse::error(status, text)))
+    let queued = Duration::from_micros((now * 1000).saturating_sub(message.accepted));
+    let phases = Phases { queued, ..Phases::NONE };
+    message.record(Run { phases, ..Run::none(now, ActivationResponse::error(status, text)) })
 }
 
 /// How an activation ends that was accepted and then taken by nobody (THR-07, CLS-18).

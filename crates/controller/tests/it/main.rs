@@ -8,6 +8,7 @@ mod actions;
 mod activations;
 mod admin;
 mod auth;
+mod better;
 mod docs;
 mod http;
 mod invoke;

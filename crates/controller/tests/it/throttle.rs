@@ -104,7 +104,7 @@ async fn thr_07_what_a_queue_drops_ends_as_it_says() {
     assert_eq!(record.json, answer.json);
     let keys: Vec<&str> =
         record.json["annotations"].as_array().unwrap().iter().map(|a| a["key"].as_str().unwrap()).collect();
-    assert_eq!(keys, ["path", "waitTime", "kind", "timeout", "limits"]);
+    assert_eq!(keys, ["path", "waitTime", "kind", "timeout", "limits", "traceId", "phases"]);
     // The first end counts.
     let message = kit.scheduler.last();
     let outcome = Outcome::Dropped { status: StatusCode::WhiskError, error: "late".to_owned() };

@@ -4,7 +4,7 @@ mod limits;
 mod roles;
 
 pub use limits::{Concurrency, Limits, Logs, Memory, Timeout};
-pub use roles::{Controller, Invoker, Rules, Scheduler};
+pub use roles::{Controller, Invoker, OnTimeout, Rules, Scheduler};
 
 use base::config::Checks;
 use engine::pool::StemCells;

@@ -10,6 +10,9 @@ base::config_section! {
     pub struct Controller {
         /// How long a blocking invocation waits for its result before it is answered with the activation id alone.
         pub max_wait: Duration = controller::Config::default().max_wait,
+        /// What a blocking invocation is answered whose wait is over, unless its query parameter `on_timeout` says
+        /// otherwise. `202`: the activation id, as Apache OpenWhisk does. `504`: an error that names the activation.
+        pub on_timeout: OnTimeout = OnTimeout::Accepted,
         /// The header that carries the id of a request.
         pub transaction_header: http::HeaderName as "name of a header"
             = controller::Config::default().transaction_header,
@@ -23,6 +26,16 @@ base::config_section! {
         pub response_payload: bool = controller::Config::default().response_payload,
         /// For how long an identity is used before it is read again.
         pub identity_cache: Duration = controller::Config::default().identity_cache,
+    }
+}
+
+base::config_choice! {
+    /// What a blocking invocation is answered whose wait is over.
+    pub enum OnTimeout {
+        /// The activation id.
+        Accepted = "202",
+        /// An error.
+        GatewayTimeout = "504",
     }
 }
 
@@ -95,6 +108,10 @@ impl Controller {
         controller::Config {
             limits,
             max_wait: self.max_wait,
+            wait_over: match self.on_timeout {
+                OnTimeout::Accepted => controller::WaitOver::Accepted,
+                OnTimeout::GatewayTimeout => controller::WaitOver::GatewayTimeout,
+            },
             transaction_header: self.transaction_header.clone(),
             allowed_kinds: self.allowed_kinds.clone(),
             withhold_api_key: self.withhold_api_key,
