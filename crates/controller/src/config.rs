@@ -2,7 +2,7 @@ use base::clock::Clock;
 use base::ids::IdSource;
 use http::HeaderName;
 use rpc::SchedulerLink;
-use secrets::Credential;
+use secrets::{Credential, Secrets};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{ActivationStore, ArtifactStore};
@@ -102,6 +102,8 @@ pub struct Deps {
     pub ids: Arc<IdSource>,
     /// The kinds that there are.
     pub runtimes: Arc<RuntimeManifest>,
+    /// How keys are kept, and which short-lived ones are good.
+    pub secrets: Arc<Secrets>,
     /// Which controller this is.
     pub id: ControllerId,
 }

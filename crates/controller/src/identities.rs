@@ -7,11 +7,12 @@ use base::clock::Clock;
 use engine::throttle::{Allowance, Throttled, Usage};
 use machine::Instant;
 use parking_lot::Mutex;
+use secrets::ShortKeys;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use store::subject::{find_identity, find_owner};
+use store::subject::{Authenticated, find_identity, find_owner};
 use store::{ArtifactStore, StoreError};
 use types::{AuthKey, EntityName, Identity, LimitBounds, SystemLimits, UserLimits};
 
@@ -70,6 +71,7 @@ impl Drop for Place {
 pub(crate) struct Identities {
     store: Arc<dyn ArtifactStore>,
     clock: Arc<dyn Clock>,
+    short: ShortKeys,
     system: SystemLimits,
     controllers: u32,
     fresh_for: Duration,
@@ -81,18 +83,22 @@ pub(crate) struct Identities {
 struct Remembered {
     caller: Arc<Caller>,
     since: Instant,
+    /// When the key ends, in milliseconds since 1970.
+    until: Option<u64>,
 }
 
 impl Identities {
     pub(crate) fn new(
         store: Arc<dyn ArtifactStore>,
         clock: Arc<dyn Clock>,
+        short: ShortKeys,
         config: &Config,
         observer: Arc<Observer>,
     ) -> Identities {
         Identities {
             store,
             clock,
+            short,
             system: config.limits.clone(),
             controllers: config.controllers,
             fresh_for: config.identity_cache,
@@ -106,7 +112,9 @@ impl Identities {
     /// request decodes nothing.
     pub(crate) fn remembered(&self, header: &[u8]) -> Option<Arc<Caller>> {
         let known = self.cache.get(header)?;
-        (self.clock.now() - known.since < self.fresh_for).then(|| known.caller.clone())
+        let ended = known.until.is_some_and(|until| self.clock.unix_millis() >= until);
+        let fresh = self.clock.now() - known.since < self.fresh_for;
+        (fresh && !ended).then(|| known.caller.clone())
     }
 
     /// Finds the caller that has this key, and remembers it for the header.
@@ -117,8 +125,9 @@ impl Identities {
     ) -> Result<Option<Arc<Caller>>, StoreError> {
         let generation = self.cache.generation();
         let since = self.clock.now();
-        let found = find_identity(&*self.store, authkey).await?;
-        Ok(found.map(|identity| self.remember(header, identity, since, generation)))
+        let now = self.clock.unix_millis();
+        let found = find_identity(&*self.store, authkey, &self.short, now).await?;
+        Ok(found.map(|found| self.remember(header, found, since, generation)))
     }
 
     /// The owner of a namespace, as whom web actions run (WEB-05). `None`: there is no such namespace, or its owner is
@@ -132,17 +141,21 @@ impl Identities {
         let generation = self.cache.generation();
         let since = self.clock.now();
         let found = find_owner(&*self.store, namespace).await?;
-        Ok(found.map(|identity| self.remember(key.as_bytes(), identity, since, generation)))
+        Ok(found.map(|identity| {
+            let found = Authenticated { identity, until: None };
+            self.remember(key.as_bytes(), found, since, generation)
+        }))
     }
 
     /// Makes a caller of an identity, and remembers it.
     fn remember(
         &self,
         key: &[u8],
-        identity: Identity,
+        found: Authenticated,
         since: Instant,
         generation: Generation,
     ) -> Arc<Caller> {
+        let Authenticated { identity, until } = found;
         let limits = effective(&self.system, &identity.limits);
         let allowance = Allowance {
             invocations_per_minute: limits.invocations_per_minute,
@@ -156,7 +169,7 @@ impl Identities {
             identity: Arc::new(identity),
             observer: self.observer.clone(),
         });
-        let remembered = Arc::new(Remembered { caller: caller.clone(), since });
+        let remembered = Arc::new(Remembered { caller: caller.clone(), since, until });
         self.cache.insert(key, remembered, generation);
         caller
     }

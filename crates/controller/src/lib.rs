@@ -30,6 +30,7 @@ use entities::Entities;
 use identities::Identities;
 use observe::Observer;
 use pending::{Gate, OpenActivations};
+use secrets::Secrets;
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -50,6 +51,7 @@ pub struct Controller {
     entities: Arc<Entities>,
     artifacts: Arc<dyn ArtifactStore>,
     activations: Arc<dyn ActivationStore>,
+    secrets: Arc<Secrets>,
     balancer: Box<dyn LoadBalancer>,
     pending: OpenActivations,
     gate: Gate,
@@ -63,12 +65,13 @@ impl Controller {
     /// A controller that serves at once; [`Controller::run`] must run beside it.
     #[must_use]
     pub fn new(config: Config, deps: Deps) -> Arc<Controller> {
-        let Deps { artifacts, activations, scheduler, clock, ids, runtimes, id } = deps;
+        let Deps { artifacts, activations, scheduler, clock, ids, runtimes, secrets, id } = deps;
         // Identities are read past the cache, so that a key that another process revoked goes in time (AUTH-17).
         let most_actions = config.metrics.as_ref().map(|metrics| metrics.most_actions);
         let observer = Arc::new(Observer::new(id, clock.clone(), most_actions));
-        let identities =
-            Arc::new(Identities::new(artifacts.clone(), clock.clone(), &config, observer.clone()));
+        let (store, short) = (artifacts.clone(), secrets.short.clone());
+        let identities = Identities::new(store, clock.clone(), short, &config, observer.clone());
+        let identities = Arc::new(identities);
         let cached: Arc<dyn ArtifactStore> =
             Arc::new(Cached::new(artifacts, config.artifact_cache.as_bytes()));
         let entities = Arc::new(Entities::new(cached.clone(), runtimes.clone()));
@@ -85,6 +88,7 @@ impl Controller {
             entities,
             artifacts: Arc::new(watched),
             activations,
+            secrets,
             balancer: Box::new(Pull::new(scheduler)),
             pending: OpenActivations::new(),
             gate: Gate::default(),

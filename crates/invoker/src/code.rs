@@ -2,6 +2,7 @@
 
 use container::{InitRequest, RunRequest};
 use rpc::ActivationMessage;
+use secrets::Secrets;
 use store::{ArtifactStore, Attachment, Document, StoreError};
 use types::{Action, SemVer, json};
 
@@ -25,6 +26,7 @@ pub(crate) enum CodeError {
 /// version that comes with the request is that of the code.
 pub(crate) async fn init_request(
     store: &dyn ArtifactStore,
+    secrets: &Secrets,
     message: &ActivationMessage,
     deadline: u64,
 ) -> Result<(InitRequest, SemVer), CodeError> {
@@ -33,7 +35,7 @@ pub(crate) async fn init_request(
     let action: Action = serde_json::from_slice(&document.body).map_err(CodeError::Unreadable)?;
     let exec = action.exec.code().ok_or(CodeError::Missing)?;
     let main = exec.main.as_deref().unwrap_or("main").to_owned();
-    let environment = environment(message, deadline);
+    let environment = environment(secrets, message, deadline);
     let name = action.name.as_str().to_owned();
     Ok((InitRequest { name, main, binary: exec.binary, code, environment }, action.version))
 }
@@ -58,7 +60,7 @@ async fn newest(store: &dyn ArtifactStore, id: &str) -> Result<(Document, Option
 }
 
 /// The variables of a container: `__OW_*` and the init parameters, as texts.
-fn environment(message: &ActivationMessage, deadline: u64) -> Vec<(String, String)> {
+fn environment(secrets: &Secrets, message: &ActivationMessage, deadline: u64) -> Vec<(String, String)> {
     let mut variables: Vec<(String, String)> = Vec::new();
     if let Some(parameters) = &message.environment {
         // The controller made this object; were it none, there would be no parameters to hand on.
@@ -66,7 +68,7 @@ fn environment(message: &ActivationMessage, deadline: u64) -> Vec<(String, Strin
             variables.push((key.into_owned(), text(value.get())));
         }
     }
-    for (name, value) in context(message, deadline) {
+    for (name, value) in context(secrets, message, deadline) {
         variables.push((format!("__OW_{}", name.to_uppercase()), value));
     }
     variables
@@ -81,12 +83,12 @@ fn text(value: &str) -> String {
 }
 
 /// The request for one run (RUN-06).
-pub(crate) fn run_request(message: &ActivationMessage, deadline: u64) -> RunRequest {
-    RunRequest { value: message.payload.clone(), context: context(message, deadline) }
+pub(crate) fn run_request(secrets: &Secrets, message: &ActivationMessage, deadline: u64) -> RunRequest {
+    RunRequest { value: message.payload.clone(), context: context(secrets, message, deadline) }
 }
 
 /// What the code may know of its activation (RUN-06, RUN-08, RUN-21). `deadline` is in milliseconds since 1970.
-fn context(message: &ActivationMessage, deadline: u64) -> Vec<(&'static str, String)> {
+fn context(secrets: &Secrets, message: &ActivationMessage, deadline: u64) -> Vec<(&'static str, String)> {
     let action = &message.action;
     let mut context = vec![
         ("namespace", message.caller.namespace.name.as_str().to_owned()),
@@ -100,7 +102,8 @@ fn context(message: &ActivationMessage, deadline: u64) -> Vec<(&'static str, Str
         ("tracestate", message.trace.state().unwrap_or_default().to_owned()),
     ];
     if action.provide_api_key {
-        context.push(("api_key", message.caller.authkey.to_string()));
+        let key = secrets.key_for(&message.caller, message.activation_id, deadline);
+        context.push(("api_key", key.to_string()));
     }
     context
 }
@@ -120,7 +123,7 @@ mod tests {
         let mut message = ActivationMessage::for_tests();
         let parameters = r#"{"text":"a b","none":null,"number":1.50,"object":{"x":[1]},"flag":true}"#;
         message.environment = Some(json::parse(parameters).unwrap());
-        let variables = environment(&message, 5);
+        let variables = environment(&Secrets::for_tests(), &message, 5);
         let expected =
             [("text", "a b"), ("none", ""), ("number", "1.50"), ("object", r#"{"x":[1]}"#), ("flag", "true")];
         for (name, text) in expected {
@@ -131,13 +134,19 @@ mod tests {
     }
 
     #[test]
-    fn run_09_the_key_goes_only_where_it_is_wanted() {
+    fn run_09_run_22_the_key_goes_only_where_it_is_wanted() {
         let mut message = ActivationMessage::for_tests();
-        assert!(value(&environment(&message, 0), "__OW_API_KEY").is_none());
-        assert!(run_request(&message, 0).context.iter().all(|(name, _)| *name != "api_key"));
+        let secrets = Secrets::for_tests();
+        assert!(value(&environment(&secrets, &message, 0), "__OW_API_KEY").is_none());
+        assert!(run_request(&secrets, &message, 0).context.iter().all(|(name, _)| *name != "api_key"));
         let action = rpc::ExecutableAction { provide_api_key: true, ..(*message.action).clone() };
         message.action = Arc::new(action);
-        assert_eq!(value(&environment(&message, 0), "__OW_API_KEY"), Some("uuid:key"));
+        // Made for this activation, and the same at initialisation and in its run.
+        let expected = secrets.key_for(&message.caller, message.activation_id, 0).to_string();
+        assert!(expected.starts_with("uuid:sl--"), "{expected}");
+        assert_eq!(value(&environment(&secrets, &message, 0), "__OW_API_KEY"), Some(&*expected));
+        let context = run_request(&secrets, &message, 0).context;
+        assert!(context.contains(&("api_key", expected)));
     }
 
     #[test]
@@ -153,7 +162,7 @@ mod tests {
 
     #[test]
     fn run_06_run_08_run_21_the_context_names_the_caller_and_the_provider() {
-        let context = run_request(&ActivationMessage::for_tests(), 7).context;
+        let context = run_request(&Secrets::for_tests(), &ActivationMessage::for_tests(), 7).context;
         let expected = [
             ("namespace", "caller"),
             ("action_name", "/provider/pkg/hello"),

@@ -13,6 +13,7 @@ use rpc::{
     ActivationMessage, Attempt, CreateOrder, Directory, Epoch, InvokerCapacity, InvokerLink, NackReason,
     Order, Report, ReportKind,
 };
+use secrets::Secrets;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -51,6 +52,8 @@ pub struct Deps {
     pub artifacts: Arc<dyn ArtifactStore>,
     /// Where the records go.
     pub activations: Arc<dyn ActivationStore>,
+    /// Makes the keys that actions get.
+    pub secrets: Arc<Secrets>,
     /// What makes containers.
     pub factory: Arc<dyn ContainerFactory>,
 }

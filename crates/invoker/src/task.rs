@@ -259,8 +259,8 @@ impl Task {
             let started = invoker.deps.clock.now();
             let limits = invoker.limits(&message);
             let deadline = began / 1000 + message.action.limits.timeout;
-            let (loaded, ended) = match code::init_request(&*invoker.deps.artifacts, &message, deadline).await
-            {
+            let (store, secrets) = (&*invoker.deps.artifacts, &*invoker.deps.secrets);
+            let (loaded, ended) = match code::init_request(store, secrets, &message, deadline).await {
                 Ok((request, version)) => {
                     let called = invoker.deps.clock.now();
                     let answer = container.init(request, limits.timeout).await;
@@ -280,7 +280,8 @@ impl Task {
         }
         let message = open.message.clone();
         let invoker = self.invoker.clone();
-        let request = code::run_request(&message, now / 1000 + message.action.limits.timeout);
+        let deadline = now / 1000 + message.action.limits.timeout;
+        let request = code::run_request(&invoker.deps.secrets, &message, deadline);
         self.on_container(|container| async move {
             let started = invoker.deps.clock.now();
             let limits = invoker.limits(&message);

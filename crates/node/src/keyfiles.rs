@@ -2,32 +2,46 @@
 //! read.
 
 use crate::StartError;
-use crate::config::Config;
-use secrets::Credential;
+use crate::config::{AtRest, Config, InContainers};
+use secrets::{Credential, Keeper, Secrets, ServerSecret};
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where, below the data directory, they are.
 const SECRETS_DIR: &str = "secrets";
 /// The operator's credential.
 const ADMIN_FILE: &str = "admin.key";
+/// What the server derives its keys from.
+const SERVER_FILE: &str = "server.key";
 
 /// How many characters a secret has that is made here.
 const LENGTH: usize = 64;
 
-/// What the roles get of them.
+/// What comes of them.
 #[derive(Clone, Debug)]
-pub(crate) struct Secrets {
+pub(crate) struct Keys {
     /// The operator's credential.
     pub(crate) admin: Credential,
+    /// What the roles share.
+    pub(crate) secrets: Arc<Secrets>,
 }
 
 /// Reads or makes the secrets of the data directory.
-pub(crate) fn secrets(config: &Config, data_dir: &Path) -> Result<Secrets, StartError> {
+pub(crate) fn keys(config: &Config, data_dir: &Path) -> Result<Keys, StartError> {
     let admin = admin_credential(config.admin.credential.as_deref(), data_dir)?;
-    Ok(Secrets { admin })
+    let file =
+        config.keys.server_secret.clone().unwrap_or_else(|| data_dir.join(SECRETS_DIR).join(SERVER_FILE));
+    let server = ServerSecret::new(&kept(&file)?);
+    let keeper = match config.keys.at_rest {
+        AtRest::Hashed => Keeper::hashing(),
+        AtRest::Sealed => Keeper::sealing(&server),
+    };
+    let hand_on = config.keys.in_containers == InContainers::Own;
+    let secrets = Secrets { keeper, hand_on, grace: config.keys.grace, ..Secrets::new(&server) };
+    Ok(Keys { admin, secrets: Arc::new(secrets) })
 }
 
 /// The file with the operator's credential, where the configuration names none.

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use types::json::{self, Raw};
 use types::{
-    ActionLimits, Activation, ActivationId, Attempt, AuthKey, ContainerId, ControllerId, CreationFailure,
-    CreationId, EntityName, EntityPath, Epoch, FullyQualifiedName, Identity, InvokerId, NackReason,
+    ActionLimits, Activation, ActivationId, Attempt, ContainerId, ControllerId, CreationFailure, CreationId,
+    EntityName, EntityPath, Epoch, FullyQualifiedName, Identity, InvokerId, KeyTrace, NackReason,
     NamespaceId, QueueKey, Revision, SemVer, Subject, SystemLimits, TraceContext, TransactionId, UserLimits,
 };
 
@@ -54,7 +54,6 @@ impl ActivationMessage {
     pub fn for_tests() -> ActivationMessage {
         let name = EntityName::new("caller").expect("a name");
         let action = FullyQualifiedName::parse("provider/pkg/hello").expect("a name");
-        let authkey = AuthKey { uuid: Arc::from("uuid"), key: Arc::from("key") };
         ActivationMessage {
             activation_id: ActivationId::from_bits(7),
             transaction_id: TransactionId::new("transaction"),
@@ -71,8 +70,8 @@ impl ActivationMessage {
             }),
             caller: Arc::new(Identity {
                 subject: Subject::new("somebody"),
-                namespace: NamespaceId { name, uuid: authkey.uuid.clone() },
-                authkey,
+                namespace: NamespaceId { name, uuid: Arc::from("uuid") },
+                key: KeyTrace::default(),
                 rights: Vec::new(),
                 limits: UserLimits::default(),
             }),

@@ -36,8 +36,9 @@ fn write(text: &mut String, announcement: &Announcement) -> std::fmt::Result {
     }
     let guest = identities.iter().find(|identity| identity.namespace == "guest");
     for identity in identities.iter().filter(|identity| identity.origin == KeyOrigin::New) {
+        let Some(authkey) = &identity.authkey else { continue };
         writeln!(text, "\nThe key of {}, made now and shown this once:", identity.namespace)?;
-        writeln!(text, "  {}", identity.authkey)?;
+        writeln!(text, "  {authkey}")?;
     }
     usage(text, &url, guest)
 }
@@ -45,9 +46,9 @@ fn write(text: &mut String, announcement: &Announcement) -> std::fmt::Result {
 /// How to use it, ready to be pasted.
 fn usage(text: &mut String, url: &str, guest: Option<&StockIdentity>) -> std::fmt::Result {
     let key = match guest {
-        Some(StockIdentity { authkey, origin: KeyOrigin::WellKnown | KeyOrigin::New, .. }) => {
-            authkey.to_string()
-        }
+        Some(StockIdentity {
+            authkey: Some(authkey), origin: KeyOrigin::WellKnown | KeyOrigin::New, ..
+        }) => authkey.to_string(),
         // A key that was not made for this screen stays off it.
         Some(_) | None => "YOUR_KEY".to_owned(),
     };
@@ -94,7 +95,7 @@ mod tests {
             runtimes: RuntimeManifest::for_tests(),
             identities: vec![StockIdentity {
                 namespace: "guest".to_owned(),
-                authkey: AuthKey::parse(node::GUEST_KEY).unwrap(),
+                authkey: AuthKey::parse(node::GUEST_KEY),
                 origin,
             }],
             degraded: vec!["python: not found; apt-get install python3".to_owned()],

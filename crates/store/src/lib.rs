@@ -14,6 +14,7 @@ pub mod entity;
 mod error;
 pub mod fault;
 pub mod index;
+pub mod members;
 pub mod memory;
 mod shared;
 pub mod subject;

@@ -1,11 +1,14 @@
 //! How subjects and the limits of namespaces are stored (USR-01), and how an identity is made of them.
 //!
-//! A subject's document is found by the uuid of each of its keys, so that a look-up needs one read.
+//! A subject's document is found by the uuid of each of its keys, so that a look-up needs one read. It is found by its
+//! namespaces as well; one that several subjects share is found in the document of its owner only.
 
 use crate::{ArtifactStore, Document, DocumentKind, StoreError};
 use bytes::Bytes;
+use secrets::{Holder, ShortKeys, StoredKey};
 use serde::{Deserialize, Serialize};
-use types::{AuthKey, EntityName, Identity, NamespaceId, Privilege, Revision, Subject, UserLimits};
+use std::sync::Arc;
+use types::{AuthKey, EntityName, Identity, KeyTrace, NamespaceId, Privilege, Revision, Subject, UserLimits};
 
 /// A subject with everything it owns.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -24,9 +27,23 @@ pub struct SubjectDocument {
 pub struct NamespaceKey {
     /// The namespace.
     pub name: EntityName,
-    /// `uuid` and `key`.
+    /// The one half of the key, and the uuid of the namespace.
+    pub uuid: Arc<str>,
+    /// The other half, as it is kept.
     #[serde(flatten)]
-    pub authkey: AuthKey,
+    pub key: StoredKey,
+    /// The namespace belongs to another subject, as whom its web actions run; this one shares it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
+}
+
+impl NamespaceKey {
+    /// A namespace of one's own, with a key as it is, which the next start of a server hashes.
+    #[must_use]
+    pub fn plain(name: EntityName, authkey: &AuthKey) -> NamespaceKey {
+        let key = StoredKey::Plain { key: authkey.key.as_ref().to_owned() };
+        NamespaceKey { name, uuid: authkey.uuid.clone(), key, shared: false }
+    }
 }
 
 /// The id of a subject's document.
@@ -59,8 +76,10 @@ pub fn owner_key(namespace: &str) -> String {
 /// Never in practice: when it cannot be written as JSON.
 pub fn document_for(subject: &SubjectDocument, updated: u64) -> Result<Document, StoreError> {
     let id = subject_id(subject.subject.as_str());
-    let keys =
-        |namespace: &NamespaceKey| [lookup_key(&namespace.authkey.uuid), owner_key(namespace.name.as_str())];
+    let keys = |namespace: &NamespaceKey| {
+        let owned = (!namespace.shared).then(|| owner_key(namespace.name.as_str()));
+        std::iter::once(lookup_key(&namespace.uuid)).chain(owned)
+    };
     let lookup = subject.namespaces.iter().flat_map(keys).collect();
     document(id, DocumentKind::Subject, subject, updated, lookup)
 }
@@ -77,26 +96,58 @@ pub fn limits_document(
     document(limits_id(namespace.as_str()), DocumentKind::Limits, limits, updated, Vec::new())
 }
 
-/// Finds who has this key (AUTH-01 to AUTH-04). `None`: nobody, or somebody who is blocked.
+/// The subject in a document.
+///
+/// # Errors
+/// When the document cannot be read.
+pub fn read_subject(document: &Document) -> Result<SubjectDocument, StoreError> {
+    read(document)
+}
+
+/// The limits in a document.
+///
+/// # Errors
+/// When the document cannot be read.
+pub fn read_limits(document: &Document) -> Result<UserLimits, StoreError> {
+    read(document)
+}
+
+/// Somebody who showed a key.
+#[derive(Clone, Debug)]
+pub struct Authenticated {
+    /// Who, in which namespace.
+    pub identity: Identity,
+    /// When the key ends, in milliseconds since 1970; `None`: it lasts until it is revoked.
+    pub until: Option<u64>,
+}
+
+/// Finds who has this key (AUTH-01 to AUTH-04), lasting or short-lived. `None`: nobody, or somebody who is blocked. `now`
+/// is in milliseconds since 1970.
 ///
 /// # Errors
 /// When the store fails or a document cannot be read.
 pub async fn find_identity(
     store: &dyn ArtifactStore,
     authkey: &AuthKey,
-) -> Result<Option<Identity>, StoreError> {
+    short: &ShortKeys,
+    now: u64,
+) -> Result<Option<Authenticated>, StoreError> {
     let Some(found) = store.find(&lookup_key(&authkey.uuid)).await? else { return Ok(None) };
     if found.kind != DocumentKind::Subject {
         return Ok(None);
     }
     let document: SubjectDocument = read(&found)?;
-    let owned = document.namespaces.into_iter().find(|namespace| namespace.authkey.uuid == authkey.uuid);
+    let owned = document.namespaces.into_iter().find(|namespace| namespace.uuid == authkey.uuid);
     let Some(owned) = owned else { return Ok(None) };
-    // The comparison comes first and takes the same time for every wrong key, blocked or not.
-    if !same_secret(&owned.authkey.key, &authkey.key) || document.blocked {
+    let stamp = owned.key.stamp();
+    let holder = Holder { subject: document.subject.as_str(), uuid: &owned.uuid, stamp: &stamp };
+    // The comparisons come first and take the same time for every wrong key, blocked or not.
+    let (fits, until) = (owned.key.fits(&authkey.key), short.good_until(&holder, &authkey.key, now));
+    if (!fits && until.is_none()) || document.blocked {
         return Ok(None);
     }
-    identity(store, document.subject, owned).await.map(Some)
+    let identity = identity(store, document.subject, owned).await?;
+    Ok(Some(Authenticated { identity, until }))
 }
 
 /// Finds the owner of a namespace, as whom its web actions run (WEB-05). `None`: nobody, or somebody who is blocked.
@@ -125,19 +176,14 @@ async fn identity(
     subject: Subject,
     owned: NamespaceKey,
 ) -> Result<Identity, StoreError> {
-    let NamespaceKey { name, authkey } = owned;
+    let NamespaceKey { name, uuid, key, shared: _ } = owned;
     let limits = match store.get(&limits_id(name.as_str())).await? {
         Some(limits) if limits.kind == DocumentKind::Limits => read(&limits)?,
         Some(_) | None => UserLimits::default(),
     };
-    let namespace = NamespaceId { name, uuid: authkey.uuid.clone() };
-    Ok(Identity { subject, namespace, authkey, rights: Privilege::ALL.to_vec(), limits })
-}
-
-/// Compares two keys in a time that does not tell where they differ.
-fn same_secret(left: &str, right: &str) -> bool {
-    let difference = left.bytes().zip(right.bytes()).fold(0, |all, (l, r)| all | (l ^ r));
-    std::hint::black_box(difference) == 0 && left.len() == right.len()
+    let key = KeyTrace { stamp: Arc::from(key.stamp()), sealed: key.sealed().map(Arc::from) };
+    let namespace = NamespaceId { name, uuid };
+    Ok(Identity { subject, namespace, key, rights: Privilege::ALL.to_vec(), limits })
 }
 
 fn document<T: Serialize>(
@@ -168,18 +214,23 @@ fn read<T: for<'a> Deserialize<'a>>(document: &Document) -> Result<T, StoreError
 mod tests {
     use super::*;
     use crate::memory::MemoryArtifactStore;
-    use std::sync::Arc;
+    use secrets::{Keeper, ServerSecret};
 
     const UUID: &str = "23bc46b1-71f6-4ed5-8c54-816aa4f8c502";
 
     fn subject(blocked: bool) -> SubjectDocument {
         let authkey = AuthKey { uuid: Arc::from(UUID), key: Arc::from("x".repeat(64)) };
         let name = EntityName::new("guest").unwrap();
-        SubjectDocument {
-            subject: Subject::new("guest"),
-            namespaces: vec![NamespaceKey { name, authkey }],
-            blocked,
-        }
+        let namespaces = vec![NamespaceKey::plain(name, &authkey)];
+        SubjectDocument { subject: Subject::new("guest"), namespaces, blocked }
+    }
+
+    fn short() -> ShortKeys {
+        ShortKeys::new(&ServerSecret::new("server"))
+    }
+
+    async fn find(store: &MemoryArtifactStore, key: &AuthKey, now: u64) -> Option<Authenticated> {
+        find_identity(store, key, &short(), now).await.unwrap()
     }
 
     fn key(secret: char) -> AuthKey {
@@ -205,22 +256,52 @@ mod tests {
         let limits = UserLimits { invocations_per_minute: Some(7), ..UserLimits::default() };
         let name = EntityName::new("guest").unwrap();
         store.put(limits_document(&name, &limits, 1).unwrap(), None, None).await.unwrap();
-        let found = find_identity(&store, &key('x')).await.unwrap().unwrap();
+        let found = find(&store, &key('x'), 0).await.unwrap();
+        assert_eq!(found.until, None);
+        let found = found.identity;
         assert_eq!(found.namespace.name, name);
         assert_eq!(found.limits, limits);
         assert_eq!(found.rights, Privilege::ALL);
-        assert!(find_identity(&store, &key('y')).await.unwrap().is_none());
+        assert!(find(&store, &key('y'), 0).await.is_none());
         assert_eq!(find_owner(&store, &name).await.unwrap().unwrap().namespace.name, name);
         store.put(document_for(&subject(true), 2).unwrap(), None, Some(revision)).await.unwrap();
         assert!(find_owner(&store, &name).await.unwrap().is_none());
-        assert!(find_identity(&store, &key('x')).await.unwrap().is_none());
+        assert!(find(&store, &key('x'), 0).await.is_none());
     }
 
-    #[test]
-    fn keys_differ_by_length_too() {
-        assert!(same_secret("abc", "abc"));
-        for other in ["abd", "ab", "abcd", ""] {
-            assert!(!same_secret("abc", other), "{other}");
-        }
+    #[tokio::test]
+    async fn run_22_auth_03_a_short_lived_key_ends_by_itself_and_with_the_one_it_stands_for() {
+        let store = MemoryArtifactStore::new();
+        let mut document = subject(false);
+        document.namespaces[0].key = Keeper::hashing().keep(UUID, &key('x').key);
+        let revision = store.put(document_for(&document, 1).unwrap(), None, None).await.unwrap();
+        let caller = find(&store, &key('x'), 0).await.unwrap().identity;
+        let secret = short().mint(&Holder::of(&caller), types::ActivationId::from_bits(1), 5_000);
+        let minted = AuthKey { uuid: Arc::from(UUID), key: Arc::from(secret) };
+        let found = find(&store, &minted, 4_999).await.unwrap();
+        assert_eq!(found.until, Some(5_000));
+        assert_eq!(found.identity.key, caller.key);
+        assert!(find(&store, &minted, 5_000).await.is_none());
+        // The lasting key was renewed.
+        document.namespaces[0].key = Keeper::hashing().keep(UUID, &key('z').key);
+        let revision = store.put(document_for(&document, 2).unwrap(), None, Some(revision)).await.unwrap();
+        assert!(find(&store, &minted, 0).await.is_none());
+        assert!(find(&store, &key('z'), 0).await.is_some());
+        document.blocked = true;
+        store.put(document_for(&document, 3).unwrap(), None, Some(revision)).await.unwrap();
+        assert!(find(&store, &key('z'), 0).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn auth_02_a_shared_namespace_is_found_in_its_owners_document() {
+        let store = MemoryArtifactStore::new();
+        store.put(document_for(&subject(false), 1).unwrap(), None, None).await.unwrap();
+        let mut second = subject(false);
+        second.subject = Subject::new("second");
+        second.namespaces[0].uuid = Arc::from("23bc46b1-71f6-4ed5-8c54-816aa4f8c503");
+        second.namespaces[0].shared = true;
+        store.put(document_for(&second, 1).unwrap(), None, None).await.unwrap();
+        let owner = find_owner(&store, &EntityName::new("guest").unwrap()).await.unwrap().unwrap();
+        assert_eq!(owner.subject.as_str(), "guest");
     }
 }

@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, Full};
 use invoker::Invoker;
 use rpc::{ControllerLink, Epoch, InvokerLink, LocalDirectory, SchedulerLink};
 use scheduler::Scheduler;
+use secrets::Secrets;
 use serde_json::Value;
 use std::sync::Arc;
 use store::memory::{MemoryActivationStore, MemoryArtifactStore, RecordLimits};
@@ -102,6 +103,7 @@ impl Cluster {
         let scheduler_link: Arc<dyn SchedulerLink> = scheduler.clone();
         directory.add_scheduler(SchedulerId(0), &scheduler_link);
 
+        let secrets = Arc::new(Secrets::for_tests());
         let limits = config.limits;
         let (payload, truncation) = (limits.payload, limits.truncation);
         let controller = Controller::new(
@@ -113,6 +115,7 @@ impl Cluster {
                 clock: clock.clone(),
                 ids: Arc::new(IdSource::new(clock.clone())),
                 runtimes,
+                secrets: secrets.clone(),
                 id: ControllerId(0),
             },
         );
@@ -134,6 +137,7 @@ impl Cluster {
                 directory: directory.clone(),
                 artifacts: controller.artifacts(),
                 activations: activations.clone(),
+                secrets,
                 factory: factory.clone() as Arc<dyn ContainerFactory>,
             },
             shutdown.watch(),
@@ -190,7 +194,7 @@ impl Drop for Cluster {
 async fn add_guest(artifacts: &dyn ArtifactStore) {
     let authkey = AuthKey::parse(GUEST_KEY).expect("the guest's key is well-formed");
     let name = EntityName::new("guest").expect("guest is a name");
-    let namespaces = vec![NamespaceKey { name, authkey }];
+    let namespaces = vec![NamespaceKey::plain(name, &authkey)];
     let guest = SubjectDocument { subject: Subject::new("guest"), namespaces, blocked: false };
     let document = document_for(&guest, 0).expect("the guest can be written");
     artifacts.put(document, None, None).await.expect("an empty store takes the guest");

@@ -92,6 +92,17 @@ impl Privilege {
     pub const ALL: [Privilege; 4] = [Privilege::Read, Privilege::Put, Privilege::Delete, Privilege::Activate];
 }
 
+/// What an identity tells of the key that selected it: never the key itself, so that an identity can be handed on and
+/// written down.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyTrace {
+    /// Changes with the key.
+    pub stamp: Arc<str>,
+    /// The key, sealed, where keys are kept so that they can be handed on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<Arc<str>>,
+}
+
 /// A subject in one of its namespaces, as its credentials select it (AUTH-02, AUTH-04).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Identity {
@@ -99,8 +110,9 @@ pub struct Identity {
     pub subject: Subject,
     /// Where.
     pub namespace: NamespaceId,
-    /// The credentials.
-    pub authkey: AuthKey,
+    /// What is known of its key.
+    #[serde(default)]
+    pub key: KeyTrace,
     /// What it may do at all.
     pub rights: Vec<Privilege>,
     /// The limits of the namespace, where they differ from the platform's.

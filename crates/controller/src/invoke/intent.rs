@@ -13,8 +13,8 @@ use types::{
     SemVer, TraceContext, TransactionId,
 };
 
-/// The body of an intent. The caller is kept whole: the key may go into the container, and the limits are those at the
-/// time of the request.
+/// The body of an intent. The caller is kept whole, because the limits are those at the time of the request; an identity
+/// has no key in it.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {

@@ -257,6 +257,7 @@ impl Kit {
             clock: clock.clone(),
             ids: Arc::new(IdSource::new(clock.clone())),
             runtimes: Arc::new(RuntimeManifest::parse(MANIFEST).unwrap()),
+            secrets: Arc::new(secrets::Secrets::for_tests()),
             id: ControllerId(0),
         };
         let controller = Controller::new(config, deps);
@@ -338,7 +339,7 @@ impl Kit {
 pub(crate) fn subject_of(name: &str) -> SubjectDocument {
     SubjectDocument {
         subject: Subject::new(name),
-        namespaces: vec![NamespaceKey { name: EntityName::new(name).unwrap(), authkey: key_of(name) }],
+        namespaces: vec![NamespaceKey::plain(EntityName::new(name).unwrap(), &key_of(name))],
         blocked: false,
     }
 }

@@ -89,7 +89,7 @@ async fn what_had_not_begun_is_submitted_again_under_its_own_id() {
     assert_eq!(after.payload.get(), r#"{"n":1.0}"#);
     assert_eq!(after.environment.as_ref().unwrap().get(), r#"{"i":2}"#);
     assert_eq!(after.queue, before.queue);
-    assert_eq!(after.caller.authkey, before.caller.authkey);
+    assert_eq!(after.caller.key, before.caller.key);
     assert_eq!((after.received, &after.transaction_id), (before.received, &before.transaction_id));
     assert!(after.journaled);
     let record = next.get(&format!("/activations/{}", answer.activation())).await;

@@ -1,8 +1,10 @@
 //! The whole configuration: the sections of this crate, and those that the back ends bring.
 
+mod keys;
 mod limits;
 mod roles;
 
+pub use keys::{AtRest, InContainers, Keys};
 pub use limits::{Concurrency, Limits, Logs, Memory, Timeout};
 pub use roles::{Controller, Invoker, OnTimeout, Rules, Scheduler};
 
@@ -28,6 +30,8 @@ base::config_section! {
         pub users: BTreeMap<String, String> = BTreeMap::new(),
         /// The operator's part of the server: the admin API and `oxiwhisk admin`.
         pub admin: Admin = Admin::default(),
+        /// The API keys of subjects.
+        pub keys: Keys = Keys::default(),
         /// What actions and namespaces may use, unless a namespace has limits of its own.
         pub limits: Limits = Limits::default(),
         /// Which runtimes are offered.

@@ -1,10 +1,10 @@
 //! All roles in one process, joined by direct calls.
 
 use crate::backends::{Factory, open_stores};
-use crate::bootstrap::{StockIdentity, bootstrap};
+use crate::bootstrap::{StockIdentity, bootstrap, settle};
 use crate::config::{Config, StoreKind};
 use crate::front::{Front, Service};
-use crate::keyfiles::Secrets;
+use crate::keyfiles::Keys;
 use crate::{StartError, host, keyfiles};
 use base::clock::{Clock, SystemClock};
 use base::ids::IdSource;
@@ -79,9 +79,12 @@ impl Standalone {
         let serving = front.serve(service.clone(), shutdown.watch());
         spawn("rest api", OnPanic::Abort, serving);
         let clock = SystemClock::shared();
-        let secrets = keyfiles::secrets(&config, &data_dir)?;
+        let keys = keyfiles::keys(&config, &data_dir)?;
         let (stores, factory) = open_backends(&config, &data_dir, &clock).await?;
-        let identities = bootstrap(&*stores.artifacts, &*clock, address, &config.users).await?;
+        let identities =
+            bootstrap(&*stores.artifacts, &keys.secrets.keeper, &*clock, address, &config.users).await?;
+        let settled = settle(&*stores.artifacts, &keys.secrets.keeper, clock.unix_millis()).await;
+        settled.map_err(|error| StartError::Store(Box::new(error)))?;
         let runtimes = factory.port().runtimes().clone();
         let degraded = remedies(&factory.port().probes());
         // Executables run everywhere, but a machine without any language is hardly what its owner had in mind.
@@ -93,7 +96,7 @@ impl Standalone {
         let kept = config.store.kind == StoreKind::Embedded;
         let data_dir = kept.then_some(data_dir);
         let announcement = Announcement { address, data_dir, runtimes, identities, degraded };
-        let standalone = join(&config, secrets, (stores, factory), clock, announcement, shutdown)?;
+        let standalone = join(&config, keys, (stores, factory), clock, announcement, shutdown)?;
         standalone.open(&service).await;
         Ok(standalone)
     }
@@ -162,7 +165,7 @@ async fn open_backends(
 /// Makes the roles and lets them know each other.
 fn join(
     config: &Config,
-    secrets: Secrets,
+    keys: Keys,
     (stores, factory): (Stores, Factory),
     clock: Arc<dyn Clock>,
     announcement: Announcement,
@@ -195,6 +198,7 @@ fn join(
         directory: directory.clone(),
         artifacts: stores.artifacts.clone(),
         activations: stores.activations.clone(),
+        secrets: keys.secrets.clone(),
         factory: factory.port(),
     };
     let invoker = Invoker::new(invoker_config, invoker_deps, shutdown.watch());
@@ -208,10 +212,11 @@ fn join(
         clock,
         ids,
         runtimes: Arc::new(announcement.runtimes.clone()),
+        secrets: keys.secrets,
         id: CONTROLLER,
     };
     let controller_config =
-        controller::Config { admin: Some(secrets.admin), ..config.controller.to_role(limits) };
+        controller::Config { admin: Some(keys.admin), ..config.controller.to_role(limits) };
     let controller = Controller::new(controller_config, controller_deps);
     let controller_link: Arc<dyn ControllerLink> = controller.clone();
     directory.add_controller(CONTROLLER, &controller_link);

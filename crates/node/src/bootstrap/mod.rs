@@ -2,13 +2,18 @@
 //!
 //! The keys of the first two are known to everybody, so they are given out only where nobody else can connect.
 
+mod settle;
+
+pub(crate) use settle::settle;
+
 use crate::StartError;
 use base::clock::Clock;
+use secrets::{Keeper, StoredKey};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use store::subject::{NamespaceKey, SubjectDocument, document_for, subject_id};
-use store::{ArtifactStore, PutError, StoreError};
+use store::subject::{NamespaceKey, SubjectDocument, document_for, read_subject, subject_id};
+use store::{ArtifactStore, PutError, StoreError, members};
 use types::{AuthKey, EntityName, Revision, Subject};
 
 /// The well-known key of the namespace `guest`.
@@ -26,8 +31,8 @@ const STOCK: [(&str, &str); 2] = [("guest", GUEST_KEY), ("whisk.system", SYSTEM_
 pub struct StockIdentity {
     /// The name of its namespace.
     pub namespace: String,
-    /// Its credentials.
-    pub authkey: AuthKey,
+    /// Its credentials; `None`: they were made before, and nobody shows them again.
+    pub authkey: Option<AuthKey>,
     /// How it came by them.
     pub origin: KeyOrigin,
 }
@@ -48,11 +53,13 @@ pub enum KeyOrigin {
 /// Sees to it that the identities exist. `address` is where the platform is served.
 pub(crate) async fn bootstrap(
     store: &dyn ArtifactStore,
+    keeper: &Keeper,
     clock: &dyn Clock,
     address: SocketAddr,
     users: &BTreeMap<String, String>,
 ) -> Result<Vec<StockIdentity>, StartError> {
     let known = |key: &AuthKey| STOCK.iter().any(|(_, known)| secret_of(known) == &*key.key);
+    let ground = Ground { store, keeper, now: clock.unix_millis() };
     let loopback = address.ip().is_loopback();
     let mut identities = Vec::new();
     for (namespace, key) in users {
@@ -61,51 +68,90 @@ pub(crate) async fn bootstrap(
             return Err(StartError::WellKnownKey { namespace: namespace.clone(), address });
         }
         let origin = KeyOrigin::Configured;
-        ensure(store, clock, namespace, |_| Some((authkey.clone(), origin))).await.map_err(failure)?;
-        identities.push(StockIdentity { namespace: namespace.clone(), authkey, origin });
+        ground.ensure(namespace, |_| Choice::Key(authkey.clone(), origin)).await.map_err(failure)?;
+        identities.push(StockIdentity { namespace: namespace.clone(), authkey: Some(authkey), origin });
     }
     for (namespace, well_known) in STOCK.iter().filter(|(namespace, _)| !users.contains_key(*namespace)) {
-        let choose = |present: Option<&AuthKey>| match present {
-            None if loopback => AuthKey::parse(well_known).map(|key| (key, KeyOrigin::WellKnown)),
-            None => Some((random_key(&base::ids::uuid()), KeyOrigin::New)),
-            // The uuid stays, because it is the namespace's for ever.
-            Some(present) if !loopback && known(present) => Some((random_key(&present.uuid), KeyOrigin::New)),
-            Some(_) => None,
+        let choose = |present: Option<&NamespaceKey>| {
+            let Some(present) = present else {
+                return match AuthKey::parse(well_known) {
+                    Some(key) if loopback => Choice::Key(key, KeyOrigin::WellKnown),
+                    Some(_) | None => Choice::Key(random_key(&base::ids::uuid()), KeyOrigin::New),
+                };
+            };
+            let fitting =
+                STOCK.iter().map(|(_, known)| secret_of(known)).find(|known| present.key.fits(known));
+            match fitting {
+                // The uuid stays, because it is the namespace's for ever.
+                Some(_) if !loopback => Choice::Key(random_key(&present.uuid), KeyOrigin::New),
+                Some(known) => {
+                    let key = AuthKey { uuid: present.uuid.clone(), key: Arc::from(known) };
+                    Choice::Key(key, KeyOrigin::WellKnown)
+                }
+                None => Choice::Keep,
+            }
         };
-        let (authkey, origin) = ensure(store, clock, namespace, choose).await.map_err(failure)?;
-        let origin = if origin == KeyOrigin::Kept && known(&authkey) { KeyOrigin::WellKnown } else { origin };
+        let (authkey, origin) = match ground.ensure(namespace, choose).await.map_err(failure)? {
+            Choice::Key(authkey, origin) => (Some(authkey), origin),
+            Choice::Keep => (None, KeyOrigin::Kept),
+        };
         identities.push(StockIdentity { namespace: (*namespace).to_owned(), authkey, origin });
     }
     Ok(identities)
 }
 
-/// Gives the namespace the key that `choose` names when it sees the present one; `None` keeps that.
-async fn ensure(
-    store: &dyn ArtifactStore,
-    clock: &dyn Clock,
-    namespace: &str,
-    choose: impl Fn(Option<&AuthKey>) -> Option<(AuthKey, KeyOrigin)>,
-) -> Result<(AuthKey, KeyOrigin), PutError> {
-    let (mut subject, revision) = read(store, namespace).await?;
-    let name = EntityName::new(namespace).map_err(|error| StoreError::new("name a namespace", error))?;
-    let place = subject.namespaces.iter().position(|own| own.name == name);
-    let present = place.and_then(|place| subject.namespaces.get(place)).map(|own| own.authkey.clone());
-    let (authkey, origin) = match (choose(present.as_ref()), present) {
-        (Some((authkey, origin)), present) if present.as_ref() == Some(&authkey) => {
-            return Ok((authkey, origin));
+/// Which key a namespace is to have.
+#[derive(Clone, Debug)]
+enum Choice {
+    /// This one.
+    Key(AuthKey, KeyOrigin),
+    /// The one that it has.
+    Keep,
+}
+
+/// What the making of identities stands on.
+struct Ground<'a> {
+    store: &'a dyn ArtifactStore,
+    keeper: &'a Keeper,
+    /// In milliseconds since 1970.
+    now: u64,
+}
+
+impl Ground<'_> {
+    /// Gives the namespace the key that `choose` names when it sees the present one.
+    async fn ensure(
+        &self,
+        namespace: &str,
+        choose: impl Fn(Option<&NamespaceKey>) -> Choice,
+    ) -> Result<Choice, PutError> {
+        let (mut subject, revision) = read(self.store, namespace).await?;
+        let name = EntityName::new(namespace).map_err(|error| StoreError::new("name a namespace", error))?;
+        let place = subject.namespaces.iter().position(|own| own.name == name);
+        let present = place.and_then(|place| subject.namespaces.get(place));
+        let choice = choose(present);
+        let Choice::Key(authkey, _) = &choice else { return Ok(choice) };
+        if present.is_some_and(|own| own.uuid == authkey.uuid && self.is_kept(&own.key, authkey)) {
+            return Ok(choice);
         }
-        (Some(chosen), _) => chosen,
-        (None, Some(present)) => return Ok((present, KeyOrigin::Kept)),
-        (None, None) => unreachable!("a namespace without a key is given one"),
-    };
-    let own = NamespaceKey { name, authkey: authkey.clone() };
-    match place.and_then(|place| subject.namespaces.get_mut(place)) {
-        Some(place) => *place = own,
-        None => subject.namespaces.push(own),
+        let shared = match present {
+            Some(present) => present.shared,
+            None => members::is_owned(self.store, &name).await?,
+        };
+        let key = self.keeper.keep(&authkey.uuid, &authkey.key);
+        let own = NamespaceKey { name, uuid: authkey.uuid.clone(), key, shared };
+        match place.and_then(|place| subject.namespaces.get_mut(place)) {
+            Some(place) => *place = own,
+            None => subject.namespaces.push(own),
+        }
+        self.store.put(document_for(&subject, self.now)?, None, revision).await?;
+        Ok(choice)
     }
-    let document = document_for(&subject, clock.unix_millis())?;
-    store.put(document, None, revision).await?;
-    Ok((authkey, origin))
+
+    /// Whether this key is kept as it should be: where keys are sealed, so that it can be read again.
+    fn is_kept(&self, stored: &StoredKey, authkey: &AuthKey) -> bool {
+        let again = self.keeper.reveal(&authkey.uuid, &self.keeper.keep(&authkey.uuid, &authkey.key));
+        stored.fits(&authkey.key) && self.keeper.reveal(&authkey.uuid, stored) == again
+    }
 }
 
 /// The subject of that name, or one without namespaces.
@@ -118,11 +164,7 @@ async fn read(
             let subject = Subject::new(name);
             Ok((SubjectDocument { subject, namespaces: Vec::new(), blocked: false }, None))
         }
-        Some(document) => {
-            let subject = serde_json::from_slice(&document.body)
-                .map_err(|error| StoreError::new(format!("read document {}", document.id), error))?;
-            Ok((subject, Some(document.revision)))
-        }
+        Some(document) => Ok((read_subject(&document)?, Some(document.revision))),
     }
 }
 
@@ -158,12 +200,13 @@ mod tests {
         users: &[(&str, &str)],
     ) -> Result<Vec<StockIdentity>, StartError> {
         let users = users.iter().map(|(name, key)| ((*name).to_owned(), (*key).to_owned())).collect();
-        bootstrap(store, &*TestClock::new(), address.parse().unwrap(), &users).await
+        bootstrap(store, &Keeper::hashing(), &*TestClock::new(), address.parse().unwrap(), &users).await
     }
 
     async fn who(store: &MemoryArtifactStore, key: &AuthKey) -> Option<String> {
-        let identity = find_identity(store, key).await.unwrap()?;
-        Some(identity.namespace.name.to_string())
+        let short = secrets::Secrets::for_tests().short;
+        let found = find_identity(store, key, &short, 0).await.unwrap()?;
+        Some(found.identity.namespace.name.to_string())
     }
 
     #[tokio::test]
@@ -184,13 +227,15 @@ mod tests {
         let store = MemoryArtifactStore::new();
         let first = start(&store, EVERYWHERE, &[]).await;
         assert!(first.iter().all(|identity| identity.origin == KeyOrigin::New));
-        assert_ne!(first[0].authkey.key, first[1].authkey.key);
-        assert_eq!(who(&store, &first[0].authkey).await.as_deref(), Some("guest"));
+        let key = first[0].authkey.clone().unwrap();
+        assert_ne!(Some(&key.key), first[1].authkey.as_ref().map(|key| &key.key));
+        assert_eq!(who(&store, &key).await.as_deref(), Some("guest"));
         assert_eq!(who(&store, &AuthKey::parse(GUEST_KEY).unwrap()).await, None);
         for address in [EVERYWHERE, LOOPBACK] {
             let later = start(&store, address, &[]).await;
             assert!(later.iter().all(|identity| identity.origin == KeyOrigin::Kept));
-            assert_eq!(later[0].authkey, first[0].authkey);
+            assert_eq!(later[0].authkey, None);
+            assert_eq!(who(&store, &key).await.as_deref(), Some("guest"));
         }
     }
 
@@ -201,7 +246,7 @@ mod tests {
         let opened = start(&store, EVERYWHERE, &[]).await;
         assert!(opened.iter().all(|identity| identity.origin == KeyOrigin::New));
         let well_known = AuthKey::parse(GUEST_KEY).unwrap();
-        assert_eq!(opened[0].authkey.uuid, well_known.uuid);
+        assert_eq!(opened[0].authkey.as_ref().unwrap().uuid, well_known.uuid);
         assert_eq!(who(&store, &well_known).await, None);
     }
 
