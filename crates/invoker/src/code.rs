@@ -154,10 +154,14 @@ mod tests {
         let mut message = ActivationMessage::for_tests();
         let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         message.trace = types::TraceContext::parse(parent, Some("a=1")).unwrap();
-        let variables = environment(&message, 0);
+        let variables = environment(&Secrets::for_tests(), &message, 0);
         assert_eq!(value(&variables, "__OW_TRACEPARENT"), Some(parent));
         assert_eq!(value(&variables, "__OW_TRACESTATE"), Some("a=1"));
-        assert!(run_request(&message, 0).context.contains(&("tracestate", "a=1".to_owned())));
+        assert!(
+            run_request(&Secrets::for_tests(), &message, 0)
+                .context
+                .contains(&("tracestate", "a=1".to_owned()))
+        );
     }
 
     #[test]
