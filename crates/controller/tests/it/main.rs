@@ -7,6 +7,8 @@ extern crate oxiwhisk_controller as controller;
 mod actions;
 mod activations;
 mod admin;
+mod admin_limits;
+mod admin_subjects;
 mod auth;
 mod better;
 mod docs;

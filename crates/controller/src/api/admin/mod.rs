@@ -3,7 +3,9 @@
 //! Whoever calls it shows the operator's credential, which is never that of a subject. Errors have the same shape as
 //! those of the API.
 
+mod limits;
 mod paths;
+mod subjects;
 
 use super::body::{self, Payload};
 use super::error::ApiError;
@@ -70,8 +72,27 @@ impl Controller {
         if !route.methods().split(", ").any(|method| method == asked.method.as_str()) {
             return Err(ApiError::method_not_allowed(route.methods()));
         }
+        let put = asked.method == Method::PUT;
+        let delete = asked.method == Method::DELETE;
         match route {
             Route::Index => Reply::of(&paths::index()),
+            Route::Subjects => self.list_subjects(&asked).await,
+            Route::Subject(name) if put => self.create_subject(&name, &asked).await,
+            Route::Subject(name) if delete => self.delete_subject(&name).await,
+            Route::Subject(name) => self.get_subject(&name, &asked).await,
+            Route::Block(name) => self.block_subject(&name, true).await,
+            Route::Unblock(name) => self.block_subject(&name, false).await,
+            Route::Namespace(name, namespace) if delete => self.remove_namespace(&name, &namespace).await,
+            Route::Namespace(name, namespace) => self.add_namespace(&name, namespace, &asked).await,
+            Route::Key(name, namespace) => self.renew_key(&name, namespace, &asked).await,
+            Route::Members(namespace) => self.list_members(&namespace, &asked).await,
+            Route::Limits(namespace) if delete => self.delete_limits(&namespace).await,
+            Route::Limits(namespace) if put => self.set_limits(&namespace, &asked, false).await,
+            Route::Limits(namespace) if asked.method == Method::PATCH => {
+                self.set_limits(&namespace, &asked, true).await
+            }
+            Route::Limits(namespace) => self.get_limits(&namespace).await,
+            Route::Whois => self.whois(&asked).await,
         }
     }
 }
