@@ -165,10 +165,10 @@ fn reference(schema: &Value) -> &str {
 fn weaken(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            if let Some(Value::Array(alternatives)) = fields.remove("anyOf") {
-                if let Some(Value::Object(first)) = alternatives.into_iter().next() {
-                    fields.extend(first);
-                }
+            if let Some(Value::Array(alternatives)) = fields.remove("anyOf")
+                && let Some(Value::Object(first)) = alternatives.into_iter().next()
+            {
+                fields.extend(first);
             }
             fields.remove("nullable");
             if let Some(Value::String(target)) = fields.get_mut("$ref") {
