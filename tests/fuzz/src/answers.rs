@@ -51,7 +51,12 @@ pub fn conductor(data: &[u8]) {
     with_platform(Answers::new(text), async |platform| {
         let asked = platform.ask("POST ~/actions/conductor?blocking=true\n\n{}").await;
         let reply = asked.expect("a composition ends");
-        let ended = [StatusCode::OK, StatusCode::BAD_GATEWAY, StatusCode::INTERNAL_SERVER_ERROR, StatusCode::ACCEPTED];
+        let ended = [
+            StatusCode::OK,
+            StatusCode::BAD_GATEWAY,
+            StatusCode::INTERNAL_SERVER_ERROR,
+            StatusCode::ACCEPTED,
+        ];
         assert!(ended.contains(&reply.status), "{reply:?}");
         // An array as a result is the only whisk error that answers can bring about (DEF-07).
         let internal = reply.status == StatusCode::INTERNAL_SERVER_ERROR;

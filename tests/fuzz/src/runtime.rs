@@ -63,7 +63,8 @@ pub fn line(data: &[u8]) {
             stdout: OwnedFd::from(stdout),
             stderr: OwnedFd::from(stderr),
         };
-        let session = LineSession::start(pipes, dialect, limits, TestClock::new()).expect("pipes are watched");
+        let session =
+            LineSession::start(pipes, dialect, limits, TestClock::new()).expect("pipes are watched");
         out.write_all(line).expect("the pipe has room");
         if dialect == Dialect::Launcher {
             results.write_all(line).expect("the pipe has room");

@@ -41,6 +41,7 @@ pub(super) struct Parameter {
     pub(super) place: &'static str,
     pub(super) schema: Value,
     pub(super) about: &'static str,
+    pub(super) example: Option<&'static str>,
 }
 
 /// What a request or a response carries.
@@ -431,7 +432,7 @@ fn deleting(
 }
 
 fn query(name: &'static str, schema: Value, about: &'static str) -> Parameter {
-    Parameter { name, place: "query", schema, about }
+    Parameter { name, place: "query", schema, about, example: None }
 }
 
 fn boolean(otherwise: bool) -> Value {
@@ -440,19 +441,24 @@ fn boolean(otherwise: bool) -> Value {
 
 /// The parameters of a path.
 fn in_path(path: &str) -> Vec<Parameter> {
-    let parameter = |name, schema, about| Parameter { name, place: "path", schema, about };
+    let parameter = |name, schema, about, example| {
+        let example = Some(example);
+        Parameter { name, place: "path", schema, about, example }
+    };
+    let extension = json!({ "type": "string", "enum": ["http", "json", "html", "svg", "text"] });
     let known = [
-        parameter("namespace", named("Name"), "The namespace; `_` is the one of the key."),
-        parameter("packageName", named("Name"), "The package, or a binding of one."),
-        parameter("actionName", named("Name"), "The action."),
-        parameter("triggerName", named("Name"), "The trigger."),
-        parameter("ruleName", named("Name"), "The rule."),
-        parameter("activationid", named("Id"), "The id that invoking the action gave."),
+        parameter("namespace", named("Name"), "The namespace; `_` is the one of the key.", "_"),
+        parameter("packageName", named("Name"), "The package, or a binding of one.", "tools"),
+        parameter("actionName", named("Name"), "The action.", "hello"),
+        parameter("triggerName", named("Name"), "The trigger.", "tick"),
+        parameter("ruleName", named("Name"), "The rule.", "greet"),
         parameter(
-            "extension",
-            json!({ "type": "string", "enum": ["http", "json", "html", "svg", "text"] }),
-            "What the result is made into.",
+            "activationid",
+            named("Id"),
+            "The id that invoking the action gave.",
+            "0123456789abcdef0123456789abcdef",
         ),
+        parameter("extension", extension, "What the result is made into.", "json"),
     ];
     known.into_iter().filter(|parameter| path.contains(&format!("{{{}}}", parameter.name))).collect()
 }

@@ -82,13 +82,17 @@ fn head(operation: &Operation) -> Value {
 fn operation(operation: &Operation) -> Value {
     let mut value = head(operation);
     let parameter = |parameter: &Parameter| {
-        json!({
+        let mut value = json!({
             "name": parameter.name,
             "in": parameter.place,
             "required": parameter.place == "path",
             "description": parameter.about,
             "schema": parameter.schema,
-        })
+        });
+        if let Some(example) = parameter.example {
+            value["example"] = json!(example);
+        }
+        value
     };
     value["parameters"] = operation.parameters.iter().map(parameter).collect();
     if let Some(body) = &operation.body {

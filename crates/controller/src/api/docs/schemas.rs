@@ -167,6 +167,7 @@ fn actions() -> Schemas {
         "concurrency": whole("How many activations one container may run at a time"),
         "instances": whole("How many containers there may be at a time"),
     });
+    let code = "function main({ name }) { return { text: `Hello ${name}` } }";
     vec![
         ("ActionExec", object(&["kind"], exec(true))),
         ("ActionExecMeta", object(&["binary"], exec(false))),
@@ -174,7 +175,7 @@ fn actions() -> Schemas {
         ("ActionLimitsPut", object(&[], limits)),
         ("Action", entity(&["exec", "parameters", "limits"], fields)),
         ("ActionMeta", entity(&["exec", "limits"], summary)),
-        ("ActionPut", put(sent)),
+        ("ActionPut", put(sent, json!({ "exec": { "kind": "nodejs:default", "code": code } }))),
     ]
 }
 
@@ -207,7 +208,7 @@ fn packages() -> Schemas {
             "PackageMeta",
             entity(&["binding"], json!({ "binding": any_of(&[named("PackageBinding"), listed]) })),
         ),
-        ("PackagePut", put(sent)),
+        ("PackagePut", put(sent, json!({ "parameters": [{ "key": "name", "value": "Ada" }] }))),
     ]
 }
 
@@ -231,10 +232,10 @@ fn triggers_and_rules() -> Schemas {
         ("TriggerRule", link),
         ("Trigger", entity(&["parameters", "limits"], trigger)),
         ("TriggerMeta", entity(&[], json!({}))),
-        ("TriggerPut", put(trigger_put)),
+        ("TriggerPut", put(trigger_put, json!({ "annotations": [{ "key": "about", "value": "a clock" }] }))),
         ("Rule", entity(&["trigger", "action", "status"], rule)),
         ("RuleMeta", entity(&["trigger", "action"], ends)),
-        ("RulePut", put(rule_put)),
+        ("RulePut", put(rule_put, json!({ "trigger": "/_/tick", "action": "/_/hello" }))),
         ("RuleState", object(&["status"], json!({ "status": status }))),
     ]
 }
@@ -340,15 +341,17 @@ fn entity(required: &[&str], properties: Value) -> Value {
     object(&[&always[..], required].concat(), all)
 }
 
-/// What may be sent of an entity. What is left out is as it was, or takes its default.
-fn put(properties: Value) -> Value {
+/// What may be sent of an entity, and an example. What is left out is as it was, or takes its default.
+fn put(properties: Value, example: Value) -> Value {
     let mut all = json!({
         "version": named("Version"),
         "publish": flag("Of a package: whether others may use it"),
         "annotations": array_of(&named("KeyValue")),
     });
     add(&mut all, properties);
-    object(&[], all)
+    let mut schema = object(&[], all);
+    schema["example"] = example;
+    schema
 }
 
 fn add(all: &mut Value, more: Value) {
