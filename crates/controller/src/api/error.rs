@@ -13,7 +13,8 @@ pub(crate) struct ApiError {
     status: StatusCode,
     text: Cow<'static, str>,
     reason: Option<&'static str>,
-    extra: Extra,
+    /// Apart, so that results stay small.
+    extra: Box<Extra>,
     details: Details,
 }
 
@@ -38,7 +39,7 @@ pub(crate) struct Extra {
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, text: impl Into<Cow<'static, str>>) -> ApiError {
-        ApiError { status, text: text.into(), reason: None, extra: Extra::default(), details: Vec::new() }
+        ApiError { status, text: text.into(), reason: None, extra: Box::default(), details: Vec::new() }
     }
 
     /// The same, naming the activation that was made, in a header (HTTP-19) and in the body.
@@ -85,7 +86,7 @@ impl ApiError {
     }
 
     pub(crate) fn extra(&self) -> Extra {
-        self.extra
+        *self.extra
     }
 
     pub(crate) fn details(&self) -> &[(&'static str, serde_json::Value)] {
