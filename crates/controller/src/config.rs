@@ -31,6 +31,9 @@ pub struct Config {
     pub execute_only: bool,
     /// Whether answers to PUT and DELETE carry the entity (ACT-31).
     pub response_payload: bool,
+    /// The hosts whose subdomains are namespaces, in lower case: `NAMESPACE.HOST` serves nothing but the web actions of
+    /// that namespace (WEB-42).
+    pub vanity_hosts: Vec<String>,
     /// How many controllers share the limits of a namespace (THR-06).
     pub controllers: u32,
     /// For how long an identity is used before it is read again, so that a key that another process revoked goes
@@ -68,6 +71,7 @@ impl Default for Config {
             withhold_api_key: true,
             execute_only: false,
             response_payload: true,
+            vanity_hosts: Vec::new(),
             controllers: 1,
             identity_cache: Duration::from_secs(60),
             artifact_cache: ByteSize::mb(16),

@@ -1,8 +1,9 @@
 //! Who may do what (section AUTH of the API rules). Nothing here reads a store: what a decision needs is handed in.
 
-use crate::api::ApiError;
+use crate::api::{ApiError, Target};
 use crate::entities::PackageAccess;
 use crate::identities::{Caller, Place};
+use crate::invoke::ResolvedAction;
 use engine::throttle::{Throttled, seconds_to_next_minute};
 use std::fmt::Display;
 use types::{EntityName, Privilege};
@@ -46,6 +47,15 @@ pub(crate) fn read_package(
         }
     };
     if allowed { Ok(()) } else { Err(ApiError::forbidden_resource(format_args!("{namespace}/{package}"))) }
+}
+
+/// Whether the owner of a namespace may run an action that the web calls there (AUTH-15): what a binding leads to may be
+/// closed to it (WEB-04).
+pub(crate) fn run_exported(owner: &Caller, target: &Target, action: &ResolvedAction) -> Result<(), ApiError> {
+    right(owner, Privilege::Activate)?;
+    let (Some(package), Some(access)) = (&target.package, &action.access) else { return Ok(()) };
+    read_package(owner, &target.namespace, package, access)
+        .map_err(|_| ApiError::forbidden_resource(&action.executable.name.path))
 }
 
 /// Counts one invocation against the namespace's limits and takes its place in flight (THR-01 to THR-05).

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use controller::{Body, Controller};
 use http::{HeaderValue, Method, Request, Response, header};
 use hyper::body::Incoming;
+use hyper::ext::ReasonPhrase;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -163,7 +164,12 @@ impl Service {
             None => self.controller.wait().await,
         };
         // An idle connection keeps room for this future; boxed, that is a pointer instead of kilobytes.
-        Box::pin(controller.handle(request)).await
+        let mut response = Box::pin(controller.handle(request)).await;
+        // WEB-36: without this, a placeholder would stand where no reason is known.
+        if response.status().canonical_reason().is_none() {
+            response.extensions_mut().insert(ReasonPhrase::from_static(b""));
+        }
+        response
     }
 }
 

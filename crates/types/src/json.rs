@@ -67,6 +67,84 @@ pub fn compact(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// A valid JSON text for people to read: each member of an object on a line of its own, two spaces in for each level;
+/// the elements of an array follow each other on one line. Numbers keep their form.
+#[must_use]
+pub fn pretty(text: &str) -> String {
+    let mut pretty = Vec::with_capacity(text.len() + text.len() / 4);
+    // What is open, outermost first: whether it is an object. Only objects move their members in.
+    let (mut open, mut level): (Vec<bool>, usize) = (Vec::new(), 0);
+    let (mut in_string, mut escaped, mut opened) = (false, false, false);
+    for &byte in text.as_bytes() {
+        if in_string {
+            in_string = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+            pretty.push(byte);
+            continue;
+        }
+        if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+            continue;
+        }
+        let closes = matches!(byte, b'}' | b']');
+        if opened && !closes && open.last() == Some(&true) {
+            new_line(&mut pretty, level);
+        }
+        if closes && open.pop() == Some(true) {
+            level = level.saturating_sub(1);
+            if !opened {
+                new_line(&mut pretty, level);
+            }
+        }
+        pretty.push(byte);
+        opened = matches!(byte, b'{' | b'[');
+        match byte {
+            b'{' => {
+                open.push(true);
+                level += 1;
+            }
+            b'[' => open.push(false),
+            b'"' => in_string = true,
+            b':' => pretty.push(b' '),
+            b',' if open.last() == Some(&true) => new_line(&mut pretty, level),
+            b',' => pretty.push(b' '),
+            _ => {}
+        }
+    }
+    // Only whole ASCII characters were added, so what was UTF-8 still is.
+    String::from_utf8(pretty).unwrap_or_else(|_| text.to_owned())
+}
+
+fn new_line(text: &mut Vec<u8>, level: usize) {
+    text.push(b'\n');
+    text.extend(std::iter::repeat_n(b' ', 2 * level));
+}
+
+/// The text that a JSON string stands for; `None` where the value is no string. Half of a surrogate pair, which JSON can
+/// write and UTF-8 cannot, becomes a replacement character.
+#[must_use]
+pub fn text(value: &RawValue) -> Option<String> {
+    struct TextVisitor;
+    impl Visitor<'_> for TextVisitor {
+        type Value = String;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a text")
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<String, E> {
+            Ok(text.to_owned())
+        }
+
+        fn visit_bytes<E>(self, bytes: &[u8]) -> Result<String, E> {
+            Ok(String::from_utf8_lossy(bytes).into_owned())
+        }
+    }
+    let json = value.get();
+    // Asked for bytes, the parser takes halves of pairs; it would also take an array of numbers.
+    json.starts_with('"')
+        .then(|| serde_json::Deserializer::from_str(json).deserialize_bytes(TextVisitor).ok())?
+}
+
 /// The outermost form of a JSON value; enough to classify the answer of an action without building it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -201,6 +279,27 @@ mod tests {
         assert_eq!(compact(r#"{"a":"\" x \\"}"#), r#"{"a":"\" x \\"}"#);
         assert_eq!(compact(r#"{"a":"\\" , "b":1}"#), r#"{"a":"\\","b":1}"#);
         assert!(matches!(compact("[1]"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn pretty_text_has_a_line_for_each_member() {
+        let given = r#"{"a":{"b":[1,{"c":2.50}],"e":{},"f":[]}, "g":"{\"x\": [1,2]}"}"#;
+        let expected = "{\n  \"a\": {\n    \"b\": [1, {\n      \"c\": 2.50\n    }],\n    \"e\": {},\n    \"f\": []\n  },\n  \"g\": \"{\\\"x\\\": [1,2]}\"\n}";
+        assert_eq!(pretty(given), expected);
+        assert_eq!(pretty(expected), expected);
+        for same in ["1", "null", "\" a \"", "[]", "{}", "[{}, []]"] {
+            assert_eq!(pretty(same), same);
+        }
+    }
+
+    #[test]
+    fn texts_are_read_even_where_utf_8_has_no_words_for_them() {
+        let read = |json: &str| text(&parse(json).unwrap());
+        assert_eq!(read(r#""a\n\u00fc\ud83d\ude00""#), Some("a\nü😀".to_owned()));
+        assert_eq!(read(r#""x\ud800y""#).unwrap().chars().next_back(), Some('y'));
+        for other in ["1", "null", "[120]", "{}"] {
+            assert_eq!(read(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -72,6 +72,11 @@ impl Payload {
         self.length
     }
 
+    /// The body as it came; empty where it was not kept.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The text of a JSON body. Nothing sent is no body, whatever its type; a type is needed where `strict` says so
     /// (ERR-13).
     pub(crate) fn json(&self, strict: bool) -> Result<Option<&str>, ApiError> {
@@ -88,8 +93,7 @@ impl Payload {
     }
 }
 
-/// Reads the whole body. Of one that is longer than `keep` bytes only the length is kept, so that a call that will be
-/// refused for its size costs no memory.
+/// Reads the whole body of a request to the API, where that of a GET means nothing.
 pub(crate) async fn read<B>(
     method: &Method,
     headers: &HeaderMap,
@@ -100,7 +104,24 @@ pub(crate) async fn read<B>(
 where
     B: http_body::Body,
 {
-    if method == Method::GET || body.is_end_stream() {
+    if method == Method::GET {
+        return Ok(Payload::default());
+    }
+    read_any(headers, body, keep, room).await
+}
+
+/// Reads the whole body. Of one that is longer than `keep` bytes only the length is kept, so that a call that will be
+/// refused for its size costs no memory.
+pub(crate) async fn read_any<B>(
+    headers: &HeaderMap,
+    body: B,
+    keep: u64,
+    room: &Room,
+) -> Result<Payload, ApiError>
+where
+    B: http_body::Body,
+{
+    if body.is_end_stream() {
         return Ok(Payload::default());
     }
     let declared = declared_length(headers).or_else(|| body.size_hint().exact());

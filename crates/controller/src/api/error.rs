@@ -120,10 +120,23 @@ impl ApiError {
         }
     }
 
+    /// INV-13, WEB-18
+    pub(crate) fn parameters_not_allowed() -> ApiError {
+        let text = "Request defines parameters that are not allowed (e.g., reserved properties).";
+        ApiError::bad_request(text).because("parameters_not_allowed")
+    }
+
     /// ERR-05
     pub(crate) fn no_credentials() -> ApiError {
         let text = "The resource requires authentication, which was not supplied with the request";
         ApiError::new(StatusCode::UNAUTHORIZED, text).because("credentials_missing").challenging()
+    }
+
+    /// WEB-07: without a challenge, so that no browser asks its user for a key.
+    pub(crate) fn closed_web_action() -> ApiError {
+        let mut error = ApiError::no_credentials();
+        error.extra.challenge = false;
+        error
     }
 
     /// ERR-05

@@ -31,11 +31,12 @@ pub(crate) use query::{Query, malformed};
 pub use respond::Body;
 pub(crate) use respond::{Applied, Reply};
 pub(crate) use trace::trace;
+pub(crate) use web::Export;
 
 use crate::identities::Caller;
 use crate::{Controller, entitlement};
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode, request};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, request};
 use paths::{Resource, Route, Segment};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -79,9 +80,18 @@ impl Controller {
         let received = self.clock.unix_millis();
         let (parts, body) = request.into_parts();
         let transaction = self.transaction(&parts);
-        let route = paths::parse(parts.uri.path());
+        let vanity = self.vanity(&parts);
+        let route =
+            vanity.as_deref().map_or_else(|| paths::parse(parts.uri.path()), |rest| Route::Web { rest });
+        let route = match route {
+            Route::Web { rest } => match web::parse(rest) {
+                Some(path) => return self.web(path, &parts, body, transaction, received).await,
+                None if vanity.is_some() => Route::Unknown,
+                None => Route::UnknownApi,
+            },
+            route => route,
+        };
         match route {
-            Route::Web { rest } => return self.web(rest, &parts, body, transaction, received).await,
             Route::Admin { rest } => return self.admin(rest, &parts, body, transaction).await,
             Route::Operator { path } => return self.operator(path, &parts, transaction).await,
             _ => {}
@@ -136,9 +146,7 @@ impl Controller {
                 Some(Err(ApiError::no_route()))
             }
         };
-        if parts.uri.path_and_query().is_some_and(|uri| uri.as_str().len() > MAX_URI) {
-            let text = "The length of the request's URI exceeds the limit of 8192 characters.";
-            let error = ApiError::new(StatusCode::URI_TOO_LONG, text).because("uri_too_long");
+        if let Err(error) = check_length(&parts.uri) {
             return Admitted::Answered(Err(error));
         }
         if let Some(outcome) = open {
@@ -275,6 +283,15 @@ enum Admitted {
     Answered(Result<Reply, ApiError>),
     /// Who asks.
     Caller(Arc<Caller>),
+}
+
+/// HTTP-18
+fn check_length(uri: &Uri) -> Result<(), ApiError> {
+    if uri.path_and_query().is_none_or(|uri| uri.as_str().len() <= MAX_URI) {
+        return Ok(());
+    }
+    let text = "The length of the request's URI exceeds the limit of 8192 characters.";
+    Err(ApiError::new(StatusCode::URI_TOO_LONG, text).because("uri_too_long"))
 }
 
 /// HTTP-03

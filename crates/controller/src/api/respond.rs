@@ -78,15 +78,17 @@ impl http_body::Body for Body {
     }
 }
 
-const ACTIVATION_ID: HeaderName = HeaderName::from_static("x-openwhisk-activation-id");
+/// HTTP-19
+pub(crate) const ACTIVATION_ID: HeaderName = HeaderName::from_static("x-openwhisk-activation-id");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"OpenWhisk secure realm\"");
 
 /// HTTP-14
-const CORS_ORIGIN: HeaderValue = HeaderValue::from_static("*");
-const CORS_HEADERS: HeaderValue =
+pub(crate) const CORS_ORIGIN: HeaderValue = HeaderValue::from_static("*");
+/// HTTP-14
+pub(crate) const CORS_HEADERS: HeaderValue =
     HeaderValue::from_static("Authorization, Origin, X-Requested-With, Content-Type, Accept, User-Agent");
 const CORS_METHODS: HeaderValue = HeaderValue::from_static("GET, DELETE, POST, PUT, HEAD");
 
@@ -162,6 +164,12 @@ impl Reply {
         }
     }
 
+    /// The same with one more header, unless it has that already.
+    pub(crate) fn header_unless_set(mut self, name: HeaderName, value: HeaderValue) -> Reply {
+        self.headers.entry(name).or_insert(value);
+        self
+    }
+
     /// The same, naming the activation that was made (HTTP-19).
     pub(crate) fn for_activation(self, id: ActivationId) -> Reply {
         Reply { activation: Some(id), ..self }
@@ -185,31 +193,49 @@ pub(crate) fn respond(
     if let Ok(value) = HeaderValue::from_str(transaction.as_str()) {
         headers.insert(transaction_header, value);
     }
-    let (status, body) = match outcome {
-        Ok(reply) => {
-            if let Some(content_type) = reply.content_type {
-                headers.insert(CONTENT_TYPE, content_type);
-            }
-            if let Some(id) = reply.activation {
-                headers.insert(ACTIVATION_ID, activation_value(id));
-            }
-            headers.extend(reply.headers);
-            (reply.status, reply.body)
-        }
-        Err(error) => {
-            headers.insert(CONTENT_TYPE, JSON);
-            add_extra(&mut headers, error.extra());
-            (error.status(), Body::new(envelope(&error, transaction)))
-        }
-    };
+    let reply = outcome.unwrap_or_else(|error| of_error(&error, transaction, Style::Compact));
+    if let Some(content_type) = reply.content_type {
+        headers.insert(CONTENT_TYPE, content_type);
+    }
+    if let Some(id) = reply.activation {
+        headers.insert(ACTIVATION_ID, activation_value(id));
+    }
+    headers.extend(reply.headers);
+    let Reply { status, body, .. } = reply;
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
 }
 
+/// How an error body is written (HTTP-13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// In one line.
+    Compact,
+    /// For people to read: so are those of web actions.
+    Pretty,
+}
+
+/// What an error becomes.
+pub(crate) fn of_error(error: &ApiError, transaction: &TransactionId, style: Style) -> Reply {
+    let Extra { challenge, retry_after, allow, activation, applied } = error.extra();
+    let mut reply = Reply::json(error.status(), envelope(error, transaction, style));
+    reply.activation = activation;
+    if challenge {
+        reply = reply.header(WWW_AUTHENTICATE, CHALLENGE);
+    }
+    if let Some(seconds) = retry_after {
+        reply = reply.header(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if let Some(methods) = allow {
+        reply = reply.header(ALLOW, HeaderValue::from_static(methods));
+    }
+    reply.applying(applied)
+}
+
 /// ERR-01
-fn envelope(error: &ApiError, transaction: &TransactionId) -> Bytes {
+fn envelope(error: &ApiError, transaction: &TransactionId, style: Style) -> Bytes {
     struct Envelope<'a>(&'a ApiError, &'a TransactionId);
     impl Serialize for Envelope<'_> {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -228,25 +254,12 @@ fn envelope(error: &ApiError, transaction: &TransactionId) -> Bytes {
             map.end()
         }
     }
-    serde_json::to_vec(&Envelope(error, transaction)).unwrap_or_default().into()
-}
-
-fn add_extra(headers: &mut HeaderMap, extra: Extra) {
-    if extra.challenge {
-        headers.insert(WWW_AUTHENTICATE, CHALLENGE);
-    }
-    if let Some(seconds) = extra.retry_after {
-        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    if let Some(methods) = extra.allow {
-        headers.insert(ALLOW, HeaderValue::from_static(methods));
-    }
-    if let Some(id) = extra.activation {
-        headers.insert(ACTIVATION_ID, activation_value(id));
-    }
-    if let Some(applied) = extra.applied {
-        headers.insert(PREFERENCE_APPLIED, applied.header());
-    }
+    let envelope = Envelope(error, transaction);
+    let written = match style {
+        Style::Compact => serde_json::to_vec(&envelope),
+        Style::Pretty => serde_json::to_vec_pretty(&envelope),
+    };
+    written.unwrap_or_default().into()
 }
 
 fn activation_value(id: ActivationId) -> HeaderValue {

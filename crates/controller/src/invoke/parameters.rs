@@ -62,18 +62,37 @@ impl Defaults {
         Defaults { run, init, immutable, alone }
     }
 
-    /// The arguments with a payload, which is an object (see [`check`]).
+    /// Whether a payload may not set that parameter (INV-13).
+    pub(crate) fn is_immutable(&self, key: &str) -> bool {
+        self.immutable.iter().any(|immutable| **immutable == *key)
+    }
+
+    /// The arguments with a client's payload, which is an object (see [`check`]).
     pub(crate) fn merge(&self, payload: Option<&RawValue>) -> Result<Arguments, ApiError> {
         let Some(payload) = payload else { return Ok(self.alone.clone()) };
-        if self.run.is_empty() && self.init.is_empty() {
+        if self.is_empty() {
             return Ok(Arguments { payload: json::compacted(payload), environment: None });
         }
-        let payload = json::compact(payload.get());
-        let members = json::members(&payload).map_err(|error| ApiError::malformed_json(&error))?;
+        self.overlaid(&json::compact(payload.get()), |key| !self.is_immutable(key))
+    }
+
+    /// The arguments with a payload of the platform's own making, which has no white space and may set everything.
+    pub(crate) fn overlay(&self, payload: Box<RawValue>) -> Result<Arguments, ApiError> {
+        if self.is_empty() {
+            return Ok(Arguments { payload: Arc::from(payload), environment: None });
+        }
+        self.overlaid(payload.get(), |_| true)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.run.is_empty() && self.init.is_empty()
+    }
+
+    fn overlaid(&self, payload: &str, may_set: impl Fn(&str) -> bool) -> Result<Arguments, ApiError> {
+        let members = json::members(payload).map_err(|error| ApiError::malformed_json(&error))?;
         let given = |key: &str| members.iter().any(|(name, _)| name == key);
-        if self.immutable.iter().any(|key| given(key)) {
-            let text = "Request defines parameters that are not allowed (e.g., reserved properties).";
-            return Err(ApiError::bad_request(text));
+        if !members.iter().all(|(key, _)| may_set(key)) {
+            return Err(ApiError::parameters_not_allowed());
         }
         let defaults = |all: &[Fragment]| -> Vec<String> {
             all.iter().filter(|fragment| !given(&fragment.key)).map(|f| f.text.clone()).collect()

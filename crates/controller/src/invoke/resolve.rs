@@ -2,7 +2,7 @@
 
 use super::parameters::Defaults;
 use crate::Controller;
-use crate::api::{ApiError, Target};
+use crate::api::{ApiError, Export, Target};
 use crate::cache::Generation;
 use crate::entities::{PackageAccess, PackageView};
 use crate::entitlement;
@@ -22,7 +22,9 @@ pub(crate) struct ResolvedAction {
     /// The queue of the namespace in the path, whose owner is the usual caller.
     queue: Arc<QueueKey>,
     /// Who may invoke it, if it is in a package.
-    access: Option<PackageAccess>,
+    pub(crate) access: Option<PackageAccess>,
+    /// How the web may call it, if it may (WEB-04).
+    export: Option<Arc<Export>>,
     /// What cannot be invoked.
     obstacle: Option<Obstacle>,
     /// The ids of the documents that it is made of.
@@ -103,6 +105,7 @@ impl ResolvedAction {
             defaults: Defaults::new(&parameters, annotations.is_truthy("final")),
             queue: Arc::new(QueueKey { namespace, action: name }),
             access: package.map(PackageView::access),
+            export: Export::of(annotations).map(Arc::new),
             obstacle,
             parts,
         }
@@ -186,6 +189,39 @@ impl Controller {
             Err(error) if owner || error.status().is_server_error() => Err(error),
             Ok(None) | Err(_) => Err(forbidden()),
         }
+    }
+
+    /// Finds an action that the web may call. Nobody hears why there is none (WEB-04).
+    pub(crate) async fn find_exported(
+        &self,
+        target: &Target,
+    ) -> Result<(Arc<ResolvedAction>, Arc<Export>), ApiError> {
+        let hide = |error: ApiError| match error.status().is_server_error() {
+            true => error,
+            false => ApiError::not_found(),
+        };
+        let path = target.path();
+        let action = match self.entities.remembered(&path) {
+            Some(known) => Some(known),
+            None => {
+                let generation = self.entities.generation();
+                let view = match &target.package {
+                    None => None,
+                    Some(package) => {
+                        let view = self.entities.package(&target.namespace, package).await.map_err(hide)?;
+                        Some(view.ok_or_else(ApiError::not_found)?)
+                    }
+                };
+                let name = view.as_ref().map_or_else(
+                    || target.full_name(),
+                    |view| FullyQualifiedName::new(view.path(), target.name.clone()),
+                );
+                self.entities.resolve(&path, &name, view.as_ref(), generation).await.map_err(hide)?
+            }
+        };
+        let action = action.ok_or_else(ApiError::not_found)?;
+        let export = action.export.clone().ok_or_else(ApiError::not_found)?;
+        Ok((action.invocable()?, export))
     }
 
     /// Reads the action, if it is not known yet.

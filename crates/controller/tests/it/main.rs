@@ -20,3 +20,4 @@ mod lost;
 mod package_api;
 mod packages;
 mod throttle;
+mod web;

@@ -26,7 +26,11 @@ base::config_section! {
         pub response_payload: bool = controller::Config::default().response_payload,
         /// For how long an identity is used before it is read again.
         pub identity_cache: Duration = controller::Config::default().identity_cache,
+        /// Hosts whose subdomains are namespaces, such as `["oxi.example"]`: `https://NAMESPACE.oxi.example/PACKAGE/ACTION`
+        /// then calls a web action of that namespace, and nothing else is served there.
+        pub vanity_hosts: Vec<String> = controller::Config::default().vanity_hosts,
     }
+    check: Controller::check
 }
 
 base::config_choice! {
@@ -118,8 +122,17 @@ impl Controller {
             execute_only: self.execute_only,
             response_payload: self.response_payload,
             identity_cache: self.identity_cache,
+            vanity_hosts: self.vanity_hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             ..controller::Config::default()
         }
+    }
+
+    fn check(&self, checks: &mut Checks<'_>) {
+        let is_label = |label: &str| {
+            !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        let are_hosts = self.vanity_hosts.iter().all(|host| host.split('.').all(is_label));
+        checks.require(are_hosts, "vanity_hosts", "names of hosts, without scheme and port");
     }
 }
 
