@@ -6,7 +6,9 @@ use crate::invoke::ResolvedAction;
 use std::fmt;
 use std::sync::Arc;
 use store::{ArtifactStore, Document, DocumentKind, entity};
-use types::{Action, EntityName, EntityPath, FullyQualifiedName, Package, Parameters, RuntimeManifest};
+use types::{
+    Action, EntityName, EntityPath, FullyQualifiedName, Package, Parameters, Rule, RuntimeManifest, Trigger,
+};
 
 /// Reads entities, and remembers actions in the form in which they are invoked.
 pub(crate) struct Entities {
@@ -105,6 +107,27 @@ impl Entities {
         };
         let action = entity::read_action(&document).map_err(|error| ApiError::corrupted(&error))?;
         Ok(Some((document, action)))
+    }
+
+    /// A trigger, with its rules.
+    pub(crate) async fn trigger(
+        &self,
+        name: &FullyQualifiedName,
+    ) -> Result<Option<(Document, Trigger)>, ApiError> {
+        let Some(document) = self.document(&name.to_string(), DocumentKind::Trigger).await? else {
+            return Ok(None);
+        };
+        let trigger = entity::read_trigger(&document).map_err(|error| ApiError::corrupted(&error))?;
+        Ok(Some((document, trigger)))
+    }
+
+    /// A rule.
+    pub(crate) async fn rule(&self, name: &FullyQualifiedName) -> Result<Option<(Document, Rule)>, ApiError> {
+        let Some(document) = self.document(&name.to_string(), DocumentKind::Rule).await? else {
+            return Ok(None);
+        };
+        let rule = entity::read_rule(&document).map_err(|error| ApiError::corrupted(&error))?;
+        Ok(Some((document, rule)))
     }
 
     /// A package, with what it binds.

@@ -156,22 +156,27 @@ impl Identities {
         generation: Generation,
     ) -> Arc<Caller> {
         let Authenticated { identity, until } = found;
+        let caller = self.caller(identity);
+        let remembered = Arc::new(Remembered { caller: caller.clone(), since, until });
+        self.cache.insert(key, remembered, generation);
+        caller
+    }
+
+    /// The caller of an identity that was found before: one in an intent.
+    pub(crate) fn caller(&self, identity: Identity) -> Arc<Caller> {
         let limits = effective(&self.system, &identity.limits);
         let allowance = Allowance {
             invocations_per_minute: limits.invocations_per_minute,
             fires_per_minute: limits.fires_per_minute,
             concurrent_invocations: limits.concurrent_invocations,
         };
-        let caller = Arc::new(Caller {
+        Arc::new(Caller {
             allowance: allowance.share(self.controllers),
             usage: self.usage(&identity.namespace.name),
             limits,
             identity: Arc::new(identity),
             observer: self.observer.clone(),
-        });
-        let remembered = Arc::new(Remembered { caller: caller.clone(), since, until });
-        self.cache.insert(key, remembered, generation);
-        caller
+        })
     }
 
     /// A place in flight for an activation that was accepted by an earlier process.

@@ -49,6 +49,12 @@ impl RuleLinks {
         self.0.is_empty()
     }
 
+    /// Whether that rule fires; one that is not here does not (RUL-07).
+    #[must_use]
+    pub fn status(&self, rule: &FullyQualifiedName) -> RuleStatus {
+        self.0.get(rule).map_or(RuleStatus::Inactive, |link| link.status)
+    }
+
     /// Whether firing does anything (TRG-08).
     #[must_use]
     pub fn any_active(&self) -> bool {

@@ -36,6 +36,12 @@ impl Target {
         Ok(Target { namespace, package, name: EntityName::new(&name)? })
     }
 
+    /// The action of that name.
+    pub(crate) fn of(name: &FullyQualifiedName) -> Result<Target, ApiError> {
+        let package = name.path.package().map(EntityName::new).transpose()?;
+        Ok(Target { namespace: name.path.namespace(), package, name: name.name.clone() })
+    }
+
     /// `ns/[pkg/]name`, as the request has it.
     pub(crate) fn path(&self) -> String {
         let package = self.package.as_ref().map_or("", EntityName::as_str);

@@ -65,7 +65,7 @@ impl Controller {
         match receiver.try_recv() {
             Ok(record) => {
                 // The record may have come before the intent; the first record stays, and now ends the intent too.
-                self.keep(message, record.clone());
+                self.keep(&message.caller, record.clone());
                 Ok(Waited::Ended(record))
             }
             Err(_) => Ok(Waited::Running(id)),

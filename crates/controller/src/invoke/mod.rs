@@ -1,9 +1,11 @@
 //! From a request for an invocation to its answer.
 //!
 //! `resolve` finds the action, `parameters` merges the arguments, `primitive` makes the activation and hands it on,
-//! `blocking` waits for its end, `intent` and `recover` see to it that nothing that was accepted is lost.
+//! `blocking` waits for its end, `fire` does all this for each rule of a trigger, `intent` and `recover` see to it that
+//! nothing that was accepted is lost.
 
 mod blocking;
+mod fire;
 mod intent;
 mod parameters;
 mod primitive;
@@ -13,6 +15,7 @@ mod resolve;
 mod wish;
 
 pub(crate) use blocking::Waited;
+pub(crate) use fire::Fires;
 pub(crate) use primitive::Invocation;
 pub use recover::Recovered;
 pub(crate) use resolve::{ResolvedAction, deprecated};

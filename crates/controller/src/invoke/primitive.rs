@@ -109,7 +109,7 @@ impl Controller {
     /// Ends an activation that was open with a record that is made here.
     fn end_here(&self, open: Open, status: types::StatusCode, text: &str) {
         let record = Arc::new(record::unrun(&open.message, status, text, self.clock.unix_millis()));
-        self.keep(&open.message, record.clone());
+        self.keep(&open.message.caller, record.clone());
         self.finish(open, record);
     }
 
@@ -122,11 +122,12 @@ impl Controller {
     }
 
     /// Stores a record that is made here.
-    pub(super) fn keep(&self, message: &ActivationMessage, record: Arc<Activation>) {
-        if keeps_records(&message.caller)
+    pub(super) fn keep(&self, caller: &types::Identity, record: Arc<Activation>) {
+        let id = record.activation_id;
+        if keeps_records(caller)
             && let Err(error) = self.activations.store(record)
         {
-            tracing::error!(activation = %message.activation_id, %error, "a record was not stored");
+            tracing::error!(activation = %id, %error, "a record was not stored");
         }
     }
 
@@ -210,7 +211,7 @@ impl Accepted<'_> {
         if message.journaled {
             let record = record::unrun(message, status, text, self.controller.clock.unix_millis());
             self.controller.ended(&message.caller, &record);
-            self.controller.keep(message, Arc::new(record));
+            self.controller.keep(&message.caller, Arc::new(record));
         }
     }
 }

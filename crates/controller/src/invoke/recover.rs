@@ -1,5 +1,6 @@
 //! Ending what an earlier process accepted and did not end.
 
+use super::fire;
 use super::intent;
 use super::record;
 use super::resolve::ResolvedAction;
@@ -7,10 +8,11 @@ use crate::Controller;
 use crate::api::ApiError;
 use crate::entities::PackageView;
 use rpc::{ActivationMessage, ExecutableAction, Refusal};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{StoreError, Unfinished};
-use types::{EntityName, FullyQualifiedName, StatusCode};
+use types::{ActivationId, EntityName, FullyQualifiedName, StatusCode};
 
 /// For how long an activation that nobody takes is offered again, in all, and in which steps. After a start invokers
 /// may not be there yet, and queues may be full of the other activations of the earlier process.
@@ -21,7 +23,7 @@ const LAST_STEP: Duration = Duration::from_secs(1);
 /// What became of the activations of earlier processes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
-    /// Submitted again: they had not begun to run.
+    /// Submitted again: they had not begun to run. Fires of triggers that went on count here too.
     pub resubmitted: usize,
     /// Ended with a record that says what was lost and why.
     pub ended: usize,
@@ -31,16 +33,22 @@ pub struct Recovered {
 
 impl Controller {
     /// Ends what earlier processes accepted and did not end: what had not begun to run is submitted again under its own
-    /// id, what had gets a record that says so. To be called once, after schedulers and invokers were started; new
+    /// id, what had gets a record that says so, and fires of triggers go on where they were. To be called once, after schedulers and invokers were started; new
     /// invocations may be served meanwhile.
     ///
     /// The next revision of an action runs where the one that was invoked is no more; where there is none, the record
     /// says so (CLS-15).
     pub async fn recover(&self) -> Recovered {
         let mut recovered = Recovered::default();
-        let mut waiting = Vec::new();
-        for unfinished in self.activations.unfinished() {
+        let (mut waiting, mut fires) = (Vec::new(), Vec::new());
+        let all = self.activations.unfinished();
+        let known: HashSet<ActivationId> = all.iter().map(|one| one.intent.activation_id).collect();
+        for unfinished in all {
             let id = unfinished.intent.activation_id;
+            if fire::is_fire(&unfinished.intent) {
+                fires.push(unfinished.intent);
+                continue;
+            }
             match self.prepare(unfinished).await {
                 Ok(Some(message)) => waiting.push(message),
                 Ok(None) => recovered.ended += 1,
@@ -51,6 +59,15 @@ impl Controller {
             }
         }
         self.resubmit(waiting, &mut recovered).await;
+        for intent in fires {
+            match self.recover_fire(&intent, &known).await {
+                Ok(()) => recovered.resubmitted += 1,
+                Err(error) => {
+                    tracing::error!(activation = %intent.activation_id, %error, "a fire of an earlier process is left unfinished");
+                    recovered.left += 1;
+                }
+            }
+        }
         recovered
     }
 

@@ -12,6 +12,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
+use store::fault::{Faults, Faulty};
 use store::memory::{MemoryActivationStore, MemoryArtifactStore, RecordLimits};
 use store::subject::{NamespaceKey, SubjectDocument, document_for, limits_document};
 use store::{
@@ -38,6 +39,8 @@ const MANIFEST: &str = r#"{"runtimes":{
 pub(crate) struct Kit {
     pub(crate) controller: Arc<Controller>,
     pub(crate) artifacts: Arc<MemoryArtifactStore>,
+    /// What goes wrong between the controller and the artifacts.
+    pub(crate) faults: Arc<Faults>,
     pub(crate) activations: Arc<Journal>,
     pub(crate) scheduler: Arc<Scripted>,
     pub(crate) clock: Arc<TestClock>,
@@ -149,6 +152,15 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
+    fn new(clock: &Arc<TestClock>, intents: BTreeMap<ActivationId, (Intent, bool)>) -> Arc<Journal> {
+        Arc::new(Journal {
+            records: MemoryActivationStore::new(clock.clone(), RecordLimits::default()),
+            intents: Mutex::new(intents),
+            disk: Semaphore::new(1000),
+            broken: Mutex::new(false),
+        })
+    }
+
     fn check(&self) -> Result<(), StoreError> {
         if *self.broken.lock() { Err(StoreError::new("write", "the disk is full")) } else { Ok(()) }
     }
@@ -209,6 +221,11 @@ impl ActivationStore for Journal {
 }
 
 impl Kit {
+    /// The revision of a document that is there.
+    pub(crate) async fn artifacts_revision(&self, id: &str) -> Revision {
+        self.artifacts.get(id).await.unwrap().expect("a document").revision
+    }
+
     /// Two subjects, no limits, a scheduler that runs everything with success.
     pub(crate) async fn new() -> Kit {
         let admin = Some(secrets::Credential::new(ADMIN_SECRET));
@@ -221,14 +238,14 @@ impl Kit {
             artifacts.put(document_for(&subject_of(subject), 1).unwrap(), None, None).await.unwrap();
         }
         let clock = TestClock::new();
-        let records = MemoryActivationStore::new(clock.clone(), RecordLimits::default());
-        let activations = Arc::new(Journal {
-            records,
-            intents: Mutex::default(),
-            disk: Semaphore::new(1000),
-            broken: Mutex::new(false),
-        });
+        let activations = Journal::new(&clock, BTreeMap::new());
         Kit::on(config, artifacts, activations, clock)
+    }
+
+    /// Another process on the same entities, which finds these intents and no records.
+    pub(crate) fn restarted_with(&self, intents: BTreeMap<ActivationId, (Intent, bool)>) -> Kit {
+        let activations = Journal::new(&self.clock, intents);
+        Kit::on(Config::default(), self.artifacts.clone(), activations, self.clock.clone())
     }
 
     /// Another process on the same stores.
@@ -250,8 +267,10 @@ impl Kit {
             script: Mutex::new(Script::Finish(StatusCode::Success, r#"{"ok":true}"#)),
             submitted: Mutex::default(),
         });
+        let faulty = Arc::new(Faulty::new(artifacts.clone()));
+        let faults = faulty.faults().clone();
         let deps = Deps {
-            artifacts: artifacts.clone(),
+            artifacts: faulty,
             activations: activations.clone(),
             scheduler: scheduler.clone(),
             clock: clock.clone(),
@@ -262,7 +281,7 @@ impl Kit {
         };
         let controller = Controller::new(config, deps);
         scheduler.controller.set(Arc::downgrade(&controller)).unwrap();
-        Kit { controller, artifacts, activations, scheduler, clock }
+        Kit { controller, artifacts, faults, activations, scheduler, clock }
     }
 
     /// Gives the guest limits of its own.

@@ -19,5 +19,7 @@ mod limits;
 mod lost;
 mod package_api;
 mod packages;
+mod rules;
 mod throttle;
+mod triggers;
 mod web;
