@@ -2,6 +2,8 @@
 // Runs Node.js actions. Reads one line of JSON for each call on file descriptor 3 and answers with one line on 4:
 // `+` (success) or `-` (failure), JSON, line end. Standard output and standard error belong to the action.
 //
+// Told that many calls may be under way at a time, it numbers what it writes, and writes what each of them logs to 4 too.
+//
 // Between calls the launcher blocks in a read, which is the fastest way there is, as long as the action has nothing
 // under way. Once the action is seen to leave something behind (a timer, an open connection), the launcher waits in
 // the event loop instead, for good, so that it goes on while no call is made. Before it blocks, the event loop has
@@ -38,6 +40,12 @@ for (const stream of [process.stdout, process.stderr]) {
 
 let handler;
 let initialized = false;
+
+// What stands before what a call writes, where calls have no numbers.
+const ALONE = { head: '' };
+
+// Which call the code that runs belongs to, where many are under way.
+let current;
 const exported = Object.create(null);
 
 // ---- the two ways to get a line
@@ -64,22 +72,29 @@ function readLine() {
   return line;
 }
 
+let watching = false;
+
 function watchLines() {
+  if (watching) {
+    return;
+  }
+  watching = true;
   let pieces = [];
   const { Socket } = require('net');
   const socket = new Socket({ fd: COMMANDS, readable: true, writable: false });
   socket.on('data', (piece) => {
-    pieces.push(piece);
-    if (piece[piece.length - 1] === LINE_END) {
-      const line = pieces.length === 1 ? piece.toString() : Buffer.concat(pieces).toString();
+    for (let end; (end = piece.indexOf(LINE_END)) >= 0; piece = piece.subarray(end + 1)) {
+      pieces.push(piece.subarray(0, end));
+      const line = Buffer.concat(pieces).toString();
       pieces = [];
       take(line);
+    }
+    if (piece.length > 0) {
+      pieces.push(piece);
     }
   });
   socket.on('end', () => process.exit(0));
 }
-
-let watching = false;
 
 /** Waits for the next call, after the event loop has turned once. */
 function next() {
@@ -92,7 +107,6 @@ function readOrWatch() {
   if (activeResources.call(process).length === 0) {
     take(readLine());
   } else {
-    watching = true;
     watchLines();
   }
 }
@@ -101,16 +115,33 @@ function readOrWatch() {
 
 function take(line) {
   const message = parse(line);
-  if (message.init === undefined) {
-    run(message);
-  } else {
+  if (message.init !== undefined) {
     init(message.init);
+  } else if (message.number === undefined) {
+    run(ALONE, message);
+  } else {
+    const call = { head: `${message.number} `, partial: { o: '', e: '' }, over: false };
+    current.run(call, run, call, message);
   }
 }
 
 /** Sends the answer and waits for the next call. */
-function answer(mark, json) {
-  const line = Buffer.from(mark + json + '\n');
+function answer(call, mark, json) {
+  if (call !== ALONE) {
+    for (const stream of ['o', 'e']) {
+      if (call.partial[stream] !== '') {
+        logged(call, stream, '\n');
+      }
+    }
+    call.over = true;
+  }
+  send(call, mark, json);
+  next();
+}
+
+/** Writes a line about a call. */
+function send(call, mark, text) {
+  const line = Buffer.from(mark + call.head + text + '\n');
   let written = 0;
   do {
     try {
@@ -121,21 +152,23 @@ function answer(mark, json) {
       }
     }
   } while (written < line.length);
-  next();
 }
 
-function fail(text) {
-  answer('-', stringify({ error: text }));
+function fail(call, text) {
+  answer(call, '-', stringify({ error: text }));
 }
 
-function init({ main, code, folder, env: variables }) {
+function init({ main, code, folder, concurrency, env: variables }) {
   if (initialized) {
-    return fail('Cannot initialize the action more than once.');
+    return fail(ALONE, 'Cannot initialize the action more than once.');
   }
   if (!main || (!code && !folder)) {
-    return fail('Missing main/no code to execute.');
+    return fail(ALONE, 'Missing main/no code to execute.');
   }
   initialized = true;
+  if (concurrency > 1) {
+    tellCallsApart();
+  }
   Object.assign(env, variables);
   holder.ref();
   const load = folder === undefined ? loadText(code, main) : loadFolder(folder, main);
@@ -146,49 +179,56 @@ function init({ main, code, folder, env: variables }) {
         throw `Action entrypoint '${main}' is not a function.`;
       }
       handler = found;
-      answer('+', '{"OK":true}');
+      if (concurrency > 1) {
+        // Calls come at any time from now on.
+        watchLines();
+      }
+      answer(ALONE, '+', '{"OK":true}');
     }
   ).catch((error) => {
     holder.unref();
     console.error('Error during initialization:', error);
-    fail(`Initialization has failed due to: ${(error && error.stack) || error}`);
+    fail(ALONE, `Initialization has failed due to: ${(error && error.stack) || error}`);
   });
 }
 
-function run(message) {
+function run(call, message) {
   if (handler === undefined) {
-    return fail('System not initialized.');
+    return fail(call, 'System not initialized.');
   }
   exportContext(message);
   let result;
   try {
     result = handler(message.value === null ? {} : message.value);
   } catch (error) {
-    return threw(error);
+    return threw(call, error);
   }
   let pending = false;
   try {
     pending = result !== null && result !== undefined && typeof result.then === 'function';
   } catch (error) {
-    return threw(error);
+    return threw(call, error);
   }
   if (!pending) {
-    return returned(result);
+    return returned(call, result);
   }
   holder.ref();
   Promise.resolve(result).then(
     (value) => {
       holder.unref();
-      returned(value);
+      returned(call, value);
     },
     (reason) => {
       holder.unref();
-      returned({ error: reason ? plain(reason) : {} });
+      returned(call, { error: reason ? plain(reason) : {} });
     }
   );
 }
 
-/** Exports `activation_id` and the like as `__OW_ACTIVATION_ID`. Setting a variable is slow, and most stay the same. */
+/**
+ * Exports `activation_id` and the like as `__OW_ACTIVATION_ID`. Setting a variable is slow, and most stay the same. Where
+ * many calls are under way the variables are those of the latest.
+ */
 function exportContext(message) {
   for (const key in message) {
     const value = message[key];
@@ -199,26 +239,60 @@ function exportContext(message) {
   }
 }
 
-function returned(result) {
+function returned(call, result) {
   if (result === undefined) {
-    return answer('+', '{}');
+    return answer(call, '+', '{}');
   }
   let json;
   try {
     json = typeof result === 'object' ? stringify(result) : undefined;
   } catch (error) {
-    return threw(error);
+    return threw(call, error);
   }
   if (json === undefined) {
     console.error(`Result must be of type object but has type "${typeof result}":`, result);
-    return fail('The action did not return a dictionary.');
+    return fail(call, 'The action did not return a dictionary.');
   }
-  answer('+', json);
+  answer(call, '+', json);
 }
 
-function threw(error) {
+function threw(call, error) {
   console.error(error);
-  fail(`An error has occurred: ${error}`);
+  fail(call, `An error has occurred: ${error}`);
+}
+
+// ---- the logs of many calls
+
+/** Has what is written while a call runs, or goes on, be written as lines of that call. */
+function tellCallsApart() {
+  const { AsyncLocalStorage } = require('async_hooks');
+  current = new AsyncLocalStorage();
+  for (const [stream, target] of [['o', process.stdout], ['e', process.stderr]]) {
+    const write = target.write;
+    target.write = function (chunk, encoding, done) {
+      const call = current.getStore();
+      if (call === undefined || call.over) {
+        return write.apply(this, arguments);
+      }
+      const known = typeof encoding === 'string' ? encoding : 'utf8';
+      const text = typeof chunk === 'string' && /^utf-?8$/i.test(known) ? chunk : Buffer.from(chunk, known).toString();
+      logged(call, stream, text);
+      const then = typeof encoding === 'function' ? encoding : done;
+      if (typeof then === 'function') {
+        process.nextTick(then);
+      }
+      return true;
+    };
+  }
+}
+
+/** Writes the lines that `text` ends, and keeps the beginning of the next one. */
+function logged(call, stream, text) {
+  const lines = (call.partial[stream] + text).split('\n');
+  call.partial[stream] = lines.pop();
+  for (const line of lines) {
+    send(call, stream, line);
+  }
 }
 
 /** An error as plain data, with the properties that JSON would leave out. */

@@ -1,7 +1,8 @@
 """Runs Python actions.
 
 Reads one line of JSON for each call on file descriptor 3 and answers with one line on 4: `+` (success) or `-`
-(failure), JSON, line end. Standard output and standard error belong to the action.
+(failure), JSON, line end. Standard output and standard error belong to the action. Told that many calls may be under way
+at a time, it runs each in a thread, numbers what it writes, and writes what each of them prints to 4 too.
 
 Modules are imported where they are first needed: what is imported here is paid for by every process.
 """
@@ -27,6 +28,11 @@ initialized = False
 exported = {}
 loop = None
 
+# Where many calls are under way: the one that the code that runs belongs to, the threads, who writes to RESULTS.
+current = None
+pool = None
+writing = None
+
 
 def read_line():
     """One line; none follows it before it is answered. Ends the process when there will be none."""
@@ -49,11 +55,23 @@ def answer(mark, text):
         # A child of the action that came back out of it: it must not answer in its parent's place.
         os._exit(0)
     flush()
+    call = current and current.get()
+    if call:
+        call.end()
+        mark += call.head
     try:
         line = (mark + text + "\n").encode("utf-8")
     except UnicodeEncodeError:
         # Half a surrogate pair can only be written with escapes.
         line = (mark + ascii_only(json.loads(text)) + "\n").encode("ascii")
+    if writing:
+        with writing:
+            send(line)
+    else:
+        send(line)
+
+
+def send(line):
     written = write(RESULTS, line)
     while written < len(line):
         written += write(RESULTS, line[written:])
@@ -85,12 +103,20 @@ def run(message):
     if main is None:
         fail("System not initialized.")
         return
+    export(message)
+    call(message.get("value"))
+
+
+def export(message):
+    """Exports `activation_id` and the like. Where many calls are under way the variables are those of the latest."""
     for key, text in message.items():
         # Setting a variable is slow, and most stay the same.
         if key != "value" and exported.get(key) != text:
             exported[key] = text
             os.environ["__OW_" + key.upper()] = text
-    value = message.get("value")
+
+
+def call(value):
     try:
         result = main({} if value is None else value)
         if hasattr(result, "__await__"):
@@ -118,14 +144,18 @@ def wait_for(awaitable):
     global loop
     import asyncio
 
+    if pool:
+        # One loop for all calls, so that what one of them opens can be used by the others.
+        return asyncio.run_coroutine_threadsafe(as_coroutine(awaitable), loop).result()
     if loop is None or loop.is_closed():
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
 
-    async def waiting():
-        return await awaitable
+    return loop.run_until_complete(as_coroutine(awaitable))
 
-    return loop.run_until_complete(waiting())
+
+async def as_coroutine(awaitable):
+    return await awaitable
 
 
 def init(request):
@@ -138,7 +168,10 @@ def init(request):
         fail("Missing main/no code to execute.")
         return
     initialized = True
+    concurrency = request.get("concurrency", 1)
     os.environ.update(request.get("env") or {})
+    if concurrency > 1:
+        tell_calls_apart()
     try:
         module = load_folder(folder) if folder else load_text(code, "main__.py")
         found = module
@@ -157,7 +190,91 @@ def init(request):
         fail("Initialization has failed due to: %s: %s" % (type(error).__name__, error))
     else:
         main = found
+        if concurrency > 1:
+            start_threads(concurrency)
         answer("+", '{"ok":true}')
+
+
+# ---- many calls at a time
+
+
+class Call:
+    """One of many calls, and the beginnings of the lines that it has not ended."""
+
+    def __init__(self, number):
+        self.head = "%d " % number
+        self.partial = {"o": "", "e": ""}
+        self.over = False
+
+    def print(self, stream, text):
+        with writing:
+            lines = (self.partial[stream] + text).split("\n")
+            self.partial[stream] = lines.pop()
+            for line in lines:
+                send((stream + self.head + line + "\n").encode("utf-8", "backslashreplace"))
+
+    def end(self):
+        for stream, text in list(self.partial.items()):
+            if text:
+                self.print(stream, "\n")
+        self.over = True
+
+
+def tell_calls_apart():
+    """Has what is printed while a call runs be written as lines of that call."""
+    global current, writing
+    import contextvars
+    import threading
+
+    current = contextvars.ContextVar("call", default=None)
+    # A signal handler that prints may come while its own thread writes.
+    writing = threading.RLock()
+
+    class Told:
+        def __init__(self, name, stream):
+            self.name, self.stream = name, stream
+
+        def write(self, text):
+            call = current.get()
+            if call is None or call.over or not isinstance(text, str):
+                return self.stream.write(text)
+            call.print(self.name, text)
+            return len(text)
+
+        def writelines(self, lines):
+            for line in lines:
+                self.write(line)
+
+        def __iter__(self):
+            return iter(self.stream)
+
+        def __getattr__(self, attribute):
+            return getattr(self.stream, attribute)
+
+    sys.stdout, sys.stderr = Told("o", sys.stdout), Told("e", sys.stderr)
+
+
+def start_threads(count):
+    global loop, pool
+    import asyncio
+    import threading
+    from concurrent.futures import ThreadPoolExecutor
+
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    pool = ThreadPoolExecutor(count)
+
+
+def run_beside_others(number, value):
+    current.set(Call(number))
+    try:
+        call(value)
+    except SystemExit as end:
+        # In a thread it would end nothing but the thread.
+        flush()
+        os._exit(end.code if isinstance(end.code, int) else 0 if end.code is None else 1)
+    finally:
+        current.set(None)
 
 
 # ---- loading
@@ -251,7 +368,7 @@ def prepare():
 
 
 def serve():
-    while True:
+    while pool is None:
         try:
             message = decode(read_line().decode("utf-8"))
         except (ValueError, RecursionError) as error:
@@ -262,6 +379,27 @@ def serve():
             init(message["init"])
         else:
             run(message)
+    serve_many()
+
+
+def serve_many():
+    with open(COMMANDS, "rb", closefd=False) as commands:
+        for line in commands:
+            number = None
+            try:
+                # It is the first member, and there also where the rest cannot be read.
+                number = int(line[len('{"number":') : line.index(b",")])
+                message = decode(line.decode("utf-8"))
+            except (ValueError, RecursionError) as error:
+                current.set(Call(number))
+                show_traceback()
+                fail("An error has occurred: the arguments cannot be read: %s" % error)
+                current.set(None)
+                continue
+            export({key: text for key, text in message.items() if key != "number"})
+            pool.submit(run_beside_others, number, message.get("value"))
+    flush()
+    os._exit(0)
 
 
 prepare()

@@ -16,7 +16,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
-use types::ByteSize;
+use types::{ActivationId, ByteSize};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -116,11 +116,12 @@ async fn sandboxed(
             kind: "native:actionloop".into(),
             image: None,
             memory: ByteSize::mb(128),
-            concurrency: 1,
         })
         .await?;
     let create = lap();
     let request = InitRequest {
+        activation: ActivationId::from_bits(1),
+        concurrency: 1,
         name: "x".to_owned(),
         main: "main".to_owned(),
         binary: true,
@@ -129,7 +130,11 @@ async fn sandboxed(
     };
     expect(container.init(request, LIMIT).await)?;
     let init = lap();
-    let request = RunRequest { value: serde_json::from_str("{}")?, context: Vec::new() };
+    let request = RunRequest {
+        activation: ActivationId::from_bits(1),
+        value: serde_json::from_str("{}")?,
+        context: Vec::new(),
+    };
     expect(container.run(request, LIMIT).await)?;
     let run = lap();
     container.destroy().await;

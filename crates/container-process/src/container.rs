@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use base::clock::Clock;
 use bytes::Bytes;
 use container::line::{LineSession, Pipes, SessionLimits};
-use container::{Answer, Container, InitRequest, Logs, RunRequest};
+use container::{Answer, Container, InitRequest, LogLine, Logs, RunRequest};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OnceCell;
-use types::ByteSize;
+use types::{ActivationId, ByteSize};
 
 /// How long the reason of an end may come after the end itself.
 const REASON_PATIENCE: Duration = Duration::from_secs(2);
@@ -132,10 +132,17 @@ impl Container for ProcessContainer {
         }
     }
 
-    async fn logs(&self, limit: ByteSize) -> Logs {
+    async fn logs(&self, activation: ActivationId, limit: ByteSize) -> Logs {
         match self.session.get() {
-            Some(session) => session.logs(limit).await,
+            Some(session) => session.logs(activation, limit).await,
             None => Logs::default(),
+        }
+    }
+
+    async fn follow(&self, activation: ActivationId, from: usize, limit: ByteSize) -> Vec<LogLine> {
+        match self.session.get() {
+            Some(session) => session.follow(activation, from, limit).await,
+            None => Vec::new(),
         }
     }
 

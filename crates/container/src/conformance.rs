@@ -16,7 +16,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use types::{ByteSize, StatusCode};
+use types::{ActivationId, ByteSize, StatusCode};
 
 /// Makes a test of each rule.
 #[macro_export]
@@ -40,6 +40,11 @@ macro_rules! conformance {
             a_container_is_destroyed_once_whoever_asks
             destroying_ends_a_run_that_is_under_way
             a_kind_that_there_is_none_of_is_refused
+            run_16_runs_overlap_and_their_answers_overtake_each_other
+            log_10_runs_that_overlap_have_their_own_lines
+            cls_09_a_run_that_takes_too_long_leaves_the_others_alone
+            cls_10_an_end_is_the_end_of_all_runs
+            what_a_call_logs_can_be_followed
         );
     };
     (@cases $make:path: $($case:ident)*) => {$(
@@ -77,7 +82,9 @@ impl fmt::Debug for Subject {
 /// `count` answers `{"n": N}`, the number of runs so far; `error` answers `{"error": "sorry"}`; `scalar` answers 7;
 /// `throw` fails; `exit` ends the process; `hang` never answers; `log` writes `text` and a line end to standard output
 /// and `! ` before it to standard error; `flood` writes `lines` lines of 1,024 bytes to standard output; `env` answers
-/// `{"value": V}`, the environment variable `name` or null; anything else answers the arguments.
+/// `{"value": V}`, the environment variable `name` or null; `wait` does what `log` does, waits for another run's `release`
+/// (which lets `runs` go on), writes `text` once more to standard output, and answers `{}`; anything else answers the
+/// arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
     /// Loads.
@@ -104,7 +111,9 @@ pub fn nodejs(program: Program) -> String {
     };
     format!(
         "{head}
-        let n = 0;
+        let n = 0, free = 0;
+        const waiting = [];
+        function log(text) {{ console.log(text); console.error('! ' + text); }}
         function main(args) {{
             n += 1;
             switch (args.do) {{
@@ -114,7 +123,14 @@ pub fn nodejs(program: Program) -> String {
                 case 'throw': throw new Error('thrown');
                 case 'exit': process.exit(3);
                 case 'hang': for (;;) {{}}
-                case 'log': console.log(args.text); console.error('! ' + args.text); return {{}};
+                case 'log': log(args.text); return {{}};
+                case 'wait':
+                    log(args.text);
+                    return new Promise((go) => free > 0 ? go(free--) : waiting.push(go))
+                        .then(() => {{ console.log(args.text); return {{}} }});
+                case 'release':
+                    for (let i = 0; i < args.runs; i++) waiting.length > 0 ? waiting.shift()() : free++;
+                    return {{}};
                 case 'flood': {{
                     const line = 'x'.repeat(1023) + '\\n';
                     for (let i = 0; i < args.lines; i++) process.stdout.write(line);
@@ -138,9 +154,13 @@ pub fn python(program: Program) -> String {
         Program::Hangs => "while True: pass",
     };
     format!(
-        "import os, sys
+        "import os, sys, threading
 {head}
 n = 0
+free = threading.Semaphore(0)
+def log(text):
+    print(text)
+    print('! ' + text, file=sys.stderr)
 def main(args):
     global n
     n += 1
@@ -153,8 +173,15 @@ def main(args):
     if do == 'hang':
         while True: pass
     if do == 'log':
+        log(args['text'])
+        return {{}}
+    if do == 'wait':
+        log(args['text'])
+        free.acquire()
         print(args['text'])
-        print('! ' + args['text'], file=sys.stderr)
+        return {{}}
+    if do == 'release':
+        for _ in range(args['runs']): free.release()
         return {{}}
     if do == 'flood':
         for _ in range(args['lines']): print('x' * 1023)
@@ -173,6 +200,9 @@ const SHORT: Duration = Duration::from_millis(500);
 
 const LOG_LIMIT: ByteSize = ByteSize::mb(10);
 
+/// Whose calls all are, where nothing else is said.
+const ACTIVATION: ActivationId = ActivationId::from_bits(1);
+
 impl Subject {
     async fn container(&self) -> Arc<dyn Container> {
         self.factory.create(self.spec(&self.kind)).await.unwrap()
@@ -185,12 +215,13 @@ impl Subject {
             kind: Arc::from(kind),
             image: None,
             memory: ByteSize::mb(256),
-            concurrency: 1,
         }
     }
 
-    fn init(&self, program: Program) -> InitRequest {
+    fn init(&self, program: Program, concurrency: u32) -> InitRequest {
         InitRequest {
+            activation: ACTIVATION,
+            concurrency,
             name: "conformance".to_owned(),
             main: "main".to_owned(),
             binary: false,
@@ -204,8 +235,13 @@ impl Subject {
 
     /// A container that has loaded a program.
     async fn loaded(&self, program: Program) -> Loaded {
+        self.loaded_for(program, 1).await
+    }
+
+    /// One that so many runs use at a time.
+    async fn loaded_for(&self, program: Program, concurrency: u32) -> Loaded {
         let container = self.container().await;
-        let answer = container.init(self.init(program), ENOUGH).await;
+        let answer = container.init(self.init(program, concurrency), ENOUGH).await;
         assert!(matches!(answer, Answer::Reply { ok: true, .. }), "{answer:?}");
         Loaded { container, result_limit: self.result_limit }
     }
@@ -213,7 +249,7 @@ impl Subject {
     /// How an attempt to load a program ends.
     async fn failed_init(&self, program: Program, limit: Duration) -> (Arc<dyn Container>, Outcome) {
         let container = self.container().await;
-        let answer = container.init(self.init(program), limit).await;
+        let answer = container.init(self.init(program, 1), limit).await;
         let limits =
             AnswerLimits { timeout: limit, payload: self.result_limit, truncation: self.result_limit };
         let took = if answer == Answer::TimedOut { limit } else { Duration::ZERO };
@@ -228,9 +264,13 @@ struct Loaded {
 
 impl Loaded {
     async fn answer(&self, value: &Value, limit: Duration) -> Answer {
+        self.answer_of(ACTIVATION, value, limit).await
+    }
+
+    async fn answer_of(&self, activation: ActivationId, value: &Value, limit: Duration) -> Answer {
         let context = [("activation_id", "00ff"), ("deadline", "17"), ("namespace", "other")];
         let context = context.map(|(name, value)| (name, value.to_owned())).into();
-        self.container.run(RunRequest { value: types::json::raw(value), context }, limit).await
+        self.container.run(RunRequest { activation, value: types::json::raw(value), context }, limit).await
     }
 
     async fn outcome(&self, value: Value) -> Outcome {
@@ -252,12 +292,16 @@ impl Loaded {
     }
 
     async fn logs(&self) -> Logs {
-        self.container.logs(LOG_LIMIT).await
+        self.container.logs(ACTIVATION, LOG_LIMIT).await
     }
 
     /// What was logged, standard output first.
     async fn lines(&self) -> Vec<String> {
-        let mut lines = self.logs().await.lines;
+        self.lines_of(ACTIVATION).await
+    }
+
+    async fn lines_of(&self, activation: ActivationId) -> Vec<String> {
+        let mut lines = self.container.logs(activation, LOG_LIMIT).await.lines;
         lines.sort_by_key(|line| line.stream == LogStream::Stderr);
         lines.into_iter().map(|line| line.text).collect()
     }
@@ -386,7 +430,7 @@ pub async fn run_04_run_07_the_environment_is_set(subject: &Subject) {
 pub async fn log_05_logs_have_a_greatest_size(subject: &Subject) {
     let loaded = subject.loaded(Program::Good).await;
     loaded.result(json!({"do": "log", "text": "x".repeat(500)})).await;
-    let logs = loaded.container.logs(ByteSize::bytes(300)).await;
+    let logs = loaded.container.logs(ACTIVATION, ByteSize::bytes(300)).await;
     assert!(logs.truncated);
     assert!(logs.lines.iter().map(|line| line.text.len()).sum::<usize>() <= 300);
     loaded.result(json!({"do": "log", "text": "short"})).await;
@@ -417,7 +461,7 @@ pub async fn a_flood_of_output_neither_blocks_nor_piles_up(subject: &Subject) {
     let loaded = subject.loaded(Program::Good).await;
     loaded.result(json!({"do": "flood", "lines": subject.flood})).await;
     let limit = ByteSize::mb(1);
-    let logs = loaded.container.logs(limit).await;
+    let logs = loaded.container.logs(ACTIVATION, limit).await;
     assert!(logs.truncated);
     assert!(logs.lines.iter().map(|line| line.text.len() as u64).sum::<u64>() <= limit.as_bytes());
     loaded.result(json!({"do": "log", "text": "after"})).await;
@@ -460,4 +504,116 @@ pub async fn destroying_ends_a_run_that_is_under_way(subject: &Subject) {
 pub async fn a_kind_that_there_is_none_of_is_refused(subject: &Subject) {
     let refused = subject.factory.create(subject.spec("cobol:85")).await;
     assert!(matches!(refused, Err(CreateError::Developer(_))), "{refused:?}");
+}
+
+/// A run that waits; the number is its activation, and stands in its text.
+async fn waiting(loaded: &Loaded, number: u128) -> Answer {
+    let value = json!({"do": "wait", "text": format!("text {number}")});
+    loaded.answer_of(ActivationId::from_bits(number), &value, ENOUGH).await
+}
+
+fn is_empty_object(answer: &Answer) -> bool {
+    matches!(answer, Answer::Reply { ok: true, body, .. } if body == "{}")
+}
+
+pub async fn run_16_runs_overlap_and_their_answers_overtake_each_other(subject: &Subject) {
+    let loaded = subject.loaded_for(Program::Good, 3).await;
+    assert_eq!(loaded.result(json!({"do": "count"})).await, json!({"n": 1}));
+    loaded.logs().await;
+    let release = async {
+        let released = loaded.answer(&json!({"do": "release", "runs": 2}), ENOUGH).await;
+        assert!(is_empty_object(&released), "{released:?}");
+        loaded.logs().await;
+        loaded.result(json!({"x": "y".repeat(300_000)})).await
+    };
+    // None of them can end without the others.
+    let all = async { tokio::join!(waiting(&loaded, 2), waiting(&loaded, 3), release) };
+    let (first, second, large) = soon("runs that need each other", all).await;
+    assert!(is_empty_object(&first) && is_empty_object(&second), "{first:?} {second:?}");
+    assert_eq!(large["x"].as_str().map(str::len), Some(300_000));
+    loaded.container.destroy().await;
+}
+
+pub async fn log_10_runs_that_overlap_have_their_own_lines(subject: &Subject) {
+    let loaded = subject.loaded_for(Program::Talks, 4).await;
+    let release = json!({"do": "release", "runs": 3});
+    let release = loaded.answer(&release, ENOUGH);
+    let all = async { tokio::join!(waiting(&loaded, 2), waiting(&loaded, 3), waiting(&loaded, 4), release) };
+    soon("runs that need each other", all).await;
+    for number in 2..=4 {
+        let text = format!("text {number}");
+        let lines = loaded.lines_of(ActivationId::from_bits(number)).await;
+        assert_eq!(lines, [text.clone(), text.clone(), format!("! {text}")]);
+    }
+    assert_eq!(loaded.lines().await, ["loading"], "of the activation that brought the code");
+    loaded.container.destroy().await;
+}
+
+pub async fn cls_09_a_run_that_takes_too_long_leaves_the_others_alone(subject: &Subject) {
+    let loaded = subject.loaded_for(Program::Good, 3).await;
+    let (of_late, of_other) = (ActivationId::from_bits(2), ActivationId::from_bits(3));
+    let late = json!({"do": "wait", "text": "late"});
+    let other = waiting(&loaded, 3);
+    tokio::pin!(other);
+    let too_long = loaded.answer_of(of_late, &late, SHORT);
+    tokio::select! {
+        biased;
+        answer = &mut other => panic!("nobody has released it: {answer:?}"),
+        answer = too_long => assert_eq!(answer, Answer::TimedOut),
+    }
+    assert_eq!(loaded.lines_of(of_late).await, ["late", "! late"]);
+    let both = async { tokio::join!(other, loaded.container.destroy()) };
+    let (other, ()) = soon("the end of the other", both).await;
+    assert!(matches!(other, Answer::Exited { .. }), "{other:?}");
+    assert_eq!(loaded.lines_of(of_other).await, ["text 3", "! text 3"]);
+}
+
+pub async fn cls_10_an_end_is_the_end_of_all_runs(subject: &Subject) {
+    let loaded = subject.loaded_for(Program::Good, 3).await;
+    let exit = async {
+        for number in [2, 3] {
+            soon("what a run that waits logs", followed(&loaded, number)).await;
+        }
+        loaded.answer(&json!({"do": "exit"}), ENOUGH).await
+    };
+    let all = async { tokio::join!(waiting(&loaded, 2), waiting(&loaded, 3), exit) };
+    let (first, second, exit) = soon("the end of all", all).await;
+    for answer in [first, second, exit] {
+        assert!(matches!(answer, Answer::Exited { .. }), "{answer:?}");
+    }
+    assert_eq!(loaded.lines_of(ActivationId::from_bits(2)).await, ["text 2", "! text 2"]);
+    loaded.container.destroy().await;
+}
+
+/// Follows a run that waits until both its lines have come.
+async fn followed(loaded: &Loaded, number: u128) {
+    let mut seen = 0;
+    // Nothing comes back before the run has begun.
+    while seen < 2 {
+        seen += loaded.container.follow(ActivationId::from_bits(number), seen, LOG_LIMIT).await.len();
+        tokio::task::yield_now().await;
+    }
+}
+
+pub async fn what_a_call_logs_can_be_followed(subject: &Subject) {
+    for concurrency in [1, 2] {
+        let loaded = subject.loaded_for(Program::Good, concurrency).await;
+        let follow = async {
+            // It waits still, so the lines come before its end. Those of others are not among them.
+            followed(&loaded, 2).await;
+            let of_others = loaded.container.follow(ActivationId::from_bits(9), 0, LOG_LIMIT).await;
+            assert!(of_others.is_empty(), "{of_others:?}");
+            let limit = ByteSize::bytes(50);
+            assert!(loaded.container.follow(ActivationId::from_bits(2), 1, limit).await.is_empty(), "LOG-05");
+        };
+        let both = async {
+            tokio::select! {
+                biased;
+                answer = waiting(&loaded, 2) => panic!("nobody has released it: {answer:?}"),
+                () = follow => {}
+            }
+        };
+        soon("the lines of a run that waits", both).await;
+        loaded.container.destroy().await;
+    }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use types::json::Raw;
-use types::{ByteSize, RuntimeManifest};
+use types::{ActivationId, ByteSize, RuntimeManifest};
 
 /// Makes containers.
 #[async_trait]
@@ -60,8 +60,6 @@ pub struct ContainerSpec {
     pub image: Option<Arc<str>>,
     /// The memory it may use.
     pub memory: ByteSize,
-    /// How many runs it takes at a time.
-    pub concurrency: u32,
 }
 
 /// Why a container was not made.
@@ -83,8 +81,8 @@ pub enum CreateError {
 
 /// A running container.
 ///
-/// `init` is called once, before any `run`; never more than `concurrency` runs at a time. After an [`Answer`] other
-/// than [`Answer::Reply`] the container takes nothing more and is to be destroyed.
+/// `init` is called once, before any `run`; never more runs at a time than it says. After an [`Answer`] other than
+/// [`Answer::Reply`] the container takes nothing more and is to be destroyed, once what runs in it has ended.
 #[async_trait]
 pub trait Container: Send + Sync + fmt::Debug {
     /// The name it was made with.
@@ -96,9 +94,16 @@ pub trait Container: Send + Sync + fmt::Debug {
     /// Runs the code once (RUN-06), at most `limit`.
     async fn run(&self, request: RunRequest, limit: Duration) -> Answer;
 
-    /// Takes what was logged since the last call, at most `limit` of it (LOG-05). Called after `init` and after each
-    /// `run`, before the next one begins.
-    async fn logs(&self, limit: ByteSize) -> Logs;
+    /// Takes what an activation logged, at most `limit` of it (LOG-05). Called after a failed `init` and after each
+    /// `run`; where one runs at a time, before the next one begins.
+    ///
+    /// Where several run at a time, what cannot be told to be of one of them goes to the one whose logs are taken next,
+    /// behind its own lines.
+    async fn logs(&self, activation: ActivationId, limit: ByteSize) -> Logs;
+
+    /// Waits until an activation whose `init` or `run` is under way has logged more than `from` whole lines, and gives
+    /// those behind the first `from`, or some of them. None: it is over, or has logged the `limit` that it may.
+    async fn follow(&self, activation: ActivationId, from: usize, limit: ByteSize) -> Vec<LogLine>;
 
     /// Stops its processes from running until [`Container::resume`].
     ///
@@ -122,6 +127,10 @@ pub trait Container: Send + Sync + fmt::Debug {
 /// What `/init` carries (RUN-02, RUN-04).
 #[derive(Clone, Debug)]
 pub struct InitRequest {
+    /// The activation that brings the code (POOL-05).
+    pub activation: ActivationId,
+    /// How many runs there will be at a time (RUN-16).
+    pub concurrency: u32,
     /// The bare action name.
     pub name: String,
     /// The entry point; `main` where the action names none.
@@ -137,6 +146,8 @@ pub struct InitRequest {
 /// What `/run` carries (RUN-06).
 #[derive(Clone, Debug)]
 pub struct RunRequest {
+    /// Which activation this is.
+    pub activation: ActivationId,
     /// The arguments: a JSON object.
     pub value: Raw,
     /// The context: `namespace`, `action_name`, `action_version`, `activation_id`, `transaction_id`, `deadline`,

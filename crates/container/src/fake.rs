@@ -18,8 +18,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
-use types::{ByteSize, RuntimeManifest};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
+use types::{ActivationId, ByteSize, RuntimeManifest};
 
 /// What fake containers do. Every method has a usual behaviour: all succeeds at once, and a run answers with its own
 /// arguments.
@@ -74,6 +74,10 @@ pub struct Reaction {
     pub after: Duration,
     /// What it answers then. [`Answer::Exited`] and [`Answer::OutOfMemory`] end the container's process.
     pub answer: Answer,
+    /// What it waits for after that: a permit of somebody else's.
+    pub gate: Option<Arc<Semaphore>>,
+    /// What it logs at once.
+    pub first: Vec<(LogStream, String)>,
     /// What it logs, at the moment of its answer.
     pub logs: Vec<(LogStream, String)>,
     /// Whether the process ends right after it answered.
@@ -103,7 +107,8 @@ impl Reaction {
     /// Gives this answer at once.
     #[must_use]
     pub fn of(answer: Answer) -> Reaction {
-        Reaction { after: Duration::ZERO, answer, logs: Vec::new(), then_exits: false }
+        let (first, logs) = (Vec::new(), Vec::new());
+        Reaction { after: Duration::ZERO, gate: None, answer, first, logs, then_exits: false }
     }
 
     /// The same, after this time.
@@ -112,10 +117,23 @@ impl Reaction {
         Reaction { after, ..self }
     }
 
+    /// The same, once there is a permit to be had.
+    #[must_use]
+    pub fn with_permit(self, gate: Arc<Semaphore>) -> Reaction {
+        Reaction { gate: Some(gate), ..self }
+    }
+
     /// The same with one more line of log.
     #[must_use]
     pub fn log(mut self, stream: LogStream, text: &str) -> Reaction {
         self.logs.push((stream, text.to_owned()));
+        self
+    }
+
+    /// The same with one more line of log that comes at once.
+    #[must_use]
+    pub fn log_first(mut self, stream: LogStream, text: &str) -> Reaction {
+        self.first.push((stream, text.to_owned()));
         self
     }
 
@@ -206,6 +224,7 @@ impl ContainerFactory for FakeFactory {
             clock: self.clock.clone(),
             script: self.script.clone(),
             state: Mutex::default(),
+            logged: Notify::new(),
             ended: watch::Sender::new(false),
         });
         let mut made = self.made.lock();
@@ -227,6 +246,8 @@ pub struct FakeContainer {
     clock: Arc<dyn Clock>,
     script: Arc<dyn Script>,
     state: Mutex<State>,
+    /// Told when there are lines, and when lines were taken.
+    logged: Notify,
     /// Whether the process has ended.
     ended: watch::Sender<bool>,
 }
@@ -234,9 +255,10 @@ pub struct FakeContainer {
 #[derive(Debug)]
 struct State {
     calls: Vec<Call>,
-    lines: Vec<LogLine>,
-    initialized: bool,
-    running: u32,
+    lines: Vec<(ActivationId, LogLine)>,
+    /// How many runs there may be at a time; `None` before `init`.
+    slots: Option<u32>,
+    running: Vec<ActivationId>,
     paused: bool,
     /// An answer that was no reply: only to be destroyed.
     spent: bool,
@@ -248,8 +270,8 @@ impl Default for State {
         State {
             calls: vec![Call::Created],
             lines: Vec::new(),
-            initialized: false,
-            running: 0,
+            slots: None,
+            running: Vec::new(),
             paused: false,
             spent: false,
             destroyed: false,
@@ -294,52 +316,61 @@ impl FakeContainer {
     }
 
     /// Carries a reaction out; the caller has entered the call already.
-    async fn react(&self, reaction: Reaction, limit: Duration) -> Answer {
+    async fn react(&self, activation: ActivationId, reaction: Reaction, limit: Duration) -> Answer {
         let mut ended = self.ended.subscribe();
+        self.log(activation, reaction.first);
         let answer = tokio::select! {
             biased;
             _ = ended.wait_for(|ended| *ended) => Answer::Exited { detail: "signal 9".to_owned() },
-            () = wait(reaction.after) => reaction.answer,
+            () = wait_for(reaction.after, reaction.gate) => {
+                self.log(activation, reaction.logs);
+                reaction.answer
+            }
             () = wait(limit) => Answer::TimedOut,
         };
-        let mut state = self.state.lock();
-        for (stream, text) in reaction.logs {
-            state.lines.push(LogLine { unix_nanos: self.clock.unix_nanos(), stream, text });
-        }
-        state.spent |= !matches!(answer, Answer::Reply { .. });
-        drop(state);
+        self.state.lock().spent |= !matches!(answer, Answer::Reply { .. });
         if reaction.then_exits || matches!(answer, Answer::Exited { .. } | Answer::OutOfMemory) {
             self.crash();
         }
         answer
     }
 
-    /// Notes a call, and that the container may take it.
-    fn enter(&self, call: Call) -> Running<'_> {
+    fn log(&self, activation: ActivationId, lines: Vec<(LogStream, String)>) {
+        let unix_nanos = self.clock.unix_nanos();
+        let lines =
+            lines.into_iter().map(|(stream, text)| (activation, LogLine { unix_nanos, stream, text }));
+        self.state.lock().lines.extend(lines);
+        self.logged.notify_waiters();
+    }
+
+    /// Notes a call, and that the container may take it. `slots`: how many runs there may be at a time, for `init`.
+    fn enter(&self, activation: ActivationId, call: Call, slots: Option<u32>) -> Running<'_> {
         let mut state = self.state.lock();
         let name = &self.spec.name;
         assert!(!state.destroyed, "{call:?} after '{name}' was destroyed");
         assert!(!state.spent, "{call:?} after '{name}' gave an answer that was no reply");
         assert!(!state.paused, "{call:?} while '{name}' is paused");
-        if call == Call::Init {
-            assert!(!state.initialized, "'{name}' is initialised twice");
-            state.initialized = true;
-        } else {
-            assert!(state.initialized, "{call:?} before '{name}' was initialised");
+        if slots.is_some() {
+            assert!(state.slots.is_none(), "'{name}' is initialised twice");
+            state.slots = slots;
         }
-        state.running += 1;
-        assert!(state.running <= self.spec.concurrency, "too many runs at a time in '{name}'");
+        let slots = state.slots.unwrap_or_else(|| panic!("{call:?} before '{name}' was initialised"));
+        state.running.push(activation);
+        assert!(state.running.len() <= slots as usize, "too many runs at a time in '{name}'");
         state.calls.push(call);
-        Running(self)
+        Running(self, activation)
     }
 }
 
 /// A call that is under way; leaves when dropped, so also when the caller gives up.
-struct Running<'a>(&'a FakeContainer);
+struct Running<'a>(&'a FakeContainer, ActivationId);
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.state.lock().running -= 1;
+        let mut state = self.0.state.lock();
+        if let Some(at) = state.running.iter().position(|running| *running == self.1) {
+            state.running.swap_remove(at);
+        }
     }
 }
 
@@ -350,30 +381,52 @@ impl Container for FakeContainer {
     }
 
     async fn init(&self, request: InitRequest, limit: Duration) -> Answer {
-        let _running = self.enter(Call::Init);
-        self.react(self.script.init(&self.spec, &request), limit).await
+        let _running = self.enter(request.activation, Call::Init, Some(request.concurrency));
+        self.react(request.activation, self.script.init(&self.spec, &request), limit).await
     }
 
     async fn run(&self, request: RunRequest, limit: Duration) -> Answer {
         let id = request.context.iter().find(|(name, _)| *name == "activation_id");
         let id = id.map(|(_, id)| id.clone()).unwrap_or_default();
-        let _running = self.enter(Call::Run(id));
-        self.react(self.script.run(&self.spec, &request), limit).await
+        let _running = self.enter(request.activation, Call::Run(id), None);
+        self.react(request.activation, self.script.run(&self.spec, &request), limit).await
     }
 
-    async fn logs(&self, limit: ByteSize) -> Logs {
+    async fn logs(&self, activation: ActivationId, limit: ByteSize) -> Logs {
         let mut state = self.state.lock();
         state.calls.push(Call::Logs);
-        let mut logs = Logs { lines: std::mem::take(&mut state.lines), ..Logs::default() };
+        let (taken, left) = state.lines.drain(..).partition(|(of, _)| *of == activation);
+        state.lines = left;
+        drop(state);
+        self.logged.notify_waiters();
+        let taken: Vec<(ActivationId, LogLine)> = taken;
+        let lines = taken.into_iter().map(|(_, line)| line).collect();
+        let mut logs = Logs { lines, ..Logs::default() };
         logs::cut(&mut logs, limit);
         logs
+    }
+
+    async fn follow(&self, activation: ActivationId, from: usize, limit: ByteSize) -> Vec<LogLine> {
+        loop {
+            let logged = self.logged.notified();
+            {
+                let state = self.state.lock();
+                let of_it = state.lines.iter().filter(|(of, _)| *of == activation);
+                let lines: Vec<LogLine> = of_it.map(|(_, line)| line.clone()).collect();
+                let within = logs::whole_lines(&lines, limit);
+                if from < within || within < lines.len() || !state.running.contains(&activation) {
+                    return lines[from.min(within)..within].to_vec();
+                }
+            }
+            logged.await;
+        }
     }
 
     async fn pause(&self) -> io::Result<()> {
         self.script.pause(&self.spec)?;
         let mut state = self.state.lock();
         assert!(!state.destroyed, "pause after '{}' was destroyed", self.spec.name);
-        assert_eq!(state.running, 0, "pause while '{}' runs", self.spec.name);
+        assert!(state.running.is_empty(), "pause while '{}' runs", self.spec.name);
         state.paused = true;
         state.calls.push(Call::Paused);
         Ok(())
@@ -404,6 +457,14 @@ impl Container for FakeContainer {
         let mut ended = self.ended.subscribe();
         // The sender lives as long as the container.
         let _ = ended.wait_for(|ended| *ended).await;
+    }
+}
+
+async fn wait_for(time: Duration, gate: Option<Arc<Semaphore>>) {
+    wait(time).await;
+    if let Some(gate) = gate {
+        // Nobody closes it.
+        gate.acquire().await.map(SemaphorePermit::forget).unwrap_or_default();
     }
 }
 

@@ -39,20 +39,31 @@ pub const LINE_OVERHEAD: u64 = 40;
 
 /// Keeps what stands within the limit (LOG-05); the line that crosses it is cut.
 pub fn cut(logs: &mut Logs, limit: ByteSize) {
+    let (whole, room) = fitting(&logs.lines, limit);
+    let Some(line) = logs.lines.get_mut(whole) else { return };
+    let room = room.saturating_sub(LINE_OVERHEAD);
+    line.text.truncate(line.text.floor_char_boundary(usize::try_from(room).unwrap_or(usize::MAX)));
+    let kept = if line.text.is_empty() { whole } else { whole + 1 };
+    logs.lines.truncate(kept);
+    logs.truncated = true;
+}
+
+/// How many lines stand within the limit as they are.
+#[must_use]
+pub(crate) fn whole_lines(lines: &[LogLine], limit: ByteSize) -> usize {
+    fitting(lines, limit).0
+}
+
+/// How many lines stand within the limit, and how much of it they leave.
+fn fitting(lines: &[LogLine], limit: ByteSize) -> (usize, u64) {
     let mut room = limit.as_bytes();
-    for at in 0..logs.lines.len() {
-        let text = &mut logs.lines[at].text;
-        let room_for_text = room.saturating_sub(LINE_OVERHEAD);
-        if text.len() as u64 <= room_for_text {
-            room = room_for_text - text.len() as u64;
-            continue;
+    for (at, line) in lines.iter().enumerate() {
+        match room.checked_sub(LINE_OVERHEAD + line.text.len() as u64) {
+            Some(left) => room = left,
+            None => return (at, room),
         }
-        let fitting = text.floor_char_boundary(usize::try_from(room_for_text).unwrap_or(usize::MAX));
-        text.truncate(fitting);
-        logs.lines.truncate(if fitting == 0 { at } else { at + 1 });
-        logs.truncated = true;
-        return;
     }
+    (lines.len(), room)
 }
 
 /// One line: its time in 30 columns, its stream, its text (LOG-03).

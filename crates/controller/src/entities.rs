@@ -174,8 +174,8 @@ impl Entities {
         generation: Generation,
     ) -> Result<Option<Arc<ResolvedAction>>, ApiError> {
         let Some((document, action)) = self.action(name).await? else { return Ok(None) };
-        let deprecated = self.runtimes.resolve(action.exec.kind()).is_some_and(|runtime| runtime.deprecated);
-        let resolved = ResolvedAction::new(path, document.revision, &action, package, deprecated);
+        let runtime = self.runtimes.resolve(action.exec.kind());
+        let resolved = ResolvedAction::new(path, document.revision, &action, package, runtime);
         let resolved = Arc::new(resolved);
         self.invocable.insert(path.as_bytes(), resolved.clone(), generation);
         Ok(Some(resolved))

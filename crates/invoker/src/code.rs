@@ -35,9 +35,16 @@ pub(crate) async fn init_request(
     let action: Action = serde_json::from_slice(&document.body).map_err(CodeError::Unreadable)?;
     let exec = action.exec.code().ok_or(CodeError::Missing)?;
     let main = exec.main.as_deref().unwrap_or("main").to_owned();
-    let environment = environment(secrets, message, deadline);
-    let name = action.name.as_str().to_owned();
-    Ok((InitRequest { name, main, binary: exec.binary, code, environment }, action.version))
+    let request = InitRequest {
+        activation: message.activation_id,
+        concurrency: message.action.slots,
+        name: action.name.as_str().to_owned(),
+        main,
+        binary: exec.binary,
+        code,
+        environment: environment(secrets, message, deadline),
+    };
+    Ok((request, action.version))
 }
 
 /// The document and the code that belongs to it.
@@ -71,6 +78,9 @@ fn environment(secrets: &Secrets, message: &ActivationMessage, deadline: u64) ->
     for (name, value) in context(secrets, message, deadline) {
         variables.push((format!("__OW_{}", name.to_uppercase()), value));
     }
+    if message.action.slots > 1 {
+        variables.push(("__OW_ALLOW_CONCURRENT".to_owned(), "true".to_owned()));
+    }
     variables
 }
 
@@ -84,7 +94,8 @@ fn text(value: &str) -> String {
 
 /// The request for one run (RUN-06).
 pub(crate) fn run_request(secrets: &Secrets, message: &ActivationMessage, deadline: u64) -> RunRequest {
-    RunRequest { value: message.payload.clone(), context: context(secrets, message, deadline) }
+    let activation = message.activation_id;
+    RunRequest { activation, value: message.payload.clone(), context: context(secrets, message, deadline) }
 }
 
 /// What the code may know of its activation (RUN-06, RUN-08, RUN-21). `deadline` is in milliseconds since 1970.
@@ -131,6 +142,15 @@ mod tests {
         }
         assert_eq!(value(&variables, "__OW_ACTION_NAME"), Some("/provider/pkg/hello"));
         assert_eq!(value(&variables, "__OW_DEADLINE"), Some("5"));
+    }
+
+    #[test]
+    fn run_05_code_is_told_that_its_runs_overlap() {
+        let (mut message, secrets) = (ActivationMessage::for_tests(), Secrets::for_tests());
+        assert_eq!(value(&environment(&secrets, &message, 0), "__OW_ALLOW_CONCURRENT"), None);
+        let action = rpc::ExecutableAction { slots: 2, ..(*message.action).clone() };
+        message.action = Arc::new(action);
+        assert_eq!(value(&environment(&secrets, &message, 0), "__OW_ALLOW_CONCURRENT"), Some("true"));
     }
 
     #[test]

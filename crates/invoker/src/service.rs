@@ -229,7 +229,7 @@ impl Invoker {
                 kind: action.kind.clone(),
                 image: action.image.clone(),
                 memory: action.limits.memory,
-                slots: action.limits.concurrency.max(1),
+                slots: action.slots,
             },
             keep: Keep { count: order.keep_count, timeout: order.keep_timeout },
             received: self.deps.clock.now(),

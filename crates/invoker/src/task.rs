@@ -244,7 +244,6 @@ impl Task {
             kind: spec.kind,
             image: spec.image,
             memory: ByteSize::mb(spec.memory),
-            concurrency: spec.slots,
         };
         self.call(async move { Done::Created(factory.create(spec).await) });
     }
@@ -296,9 +295,9 @@ impl Task {
         let Some(open) = self.find(activation) else { return };
         open.asked_for_logs = now;
         let limit = open.log_limit();
-        self.on_container(
-            |container| async move { Done::Logs { activation, logs: container.logs(limit).await } },
-        );
+        self.on_container(move |container| async move {
+            Done::Logs { activation, logs: container.logs(activation, limit).await }
+        });
     }
 
     /// Hands the record to the store and the result to the controller that waits.

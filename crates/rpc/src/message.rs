@@ -67,6 +67,7 @@ impl ActivationMessage {
                 image: None,
                 limits: SystemLimits::default().standard(),
                 provide_api_key: false,
+                slots: 1,
             }),
             caller: Arc::new(Identity {
                 subject: Subject::new("somebody"),
@@ -107,6 +108,8 @@ pub struct ExecutableAction {
     pub limits: ActionLimits,
     /// Whether its container gets the caller's key (RUN-09).
     pub provide_api_key: bool,
+    /// How many activations one container runs at a time: the limit of the action, where its kind can do that (RUN-16).
+    pub slots: u32,
 }
 
 /// From a scheduler to an invoker.

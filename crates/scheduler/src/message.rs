@@ -25,7 +25,7 @@ impl Message for Queued {
     fn facts(&self) -> ActionFacts {
         let action = &self.0.action;
         ActionFacts {
-            concurrency: action.limits.concurrency.max(1),
+            concurrency: action.slots,
             instances: action.limits.instances,
             memory: action.limits.memory,
             blackbox: action.image.is_some(),

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 async fn cluster(script: impl Script) -> Cluster {
     let cluster = Cluster::start(ClusterConfig::default(), script).await;
@@ -294,4 +295,92 @@ where
         set.spawn(call);
     }
     set.join_all().await
+}
+
+/// Runs with `{"do":"wait"}` wait for one with `{"do":"release"}`, which lets one go on for each of its `runs`.
+#[derive(Debug)]
+struct Meeting(Arc<Semaphore>);
+
+impl Script for Meeting {
+    fn run(&self, _: &ContainerSpec, request: &RunRequest) -> Reaction {
+        let value: Value = serde_json::from_str(request.value.get()).unwrap();
+        let text = value["text"].as_str().unwrap_or_default();
+        match value["do"].as_str() {
+            Some("wait") => Reaction::reply(true, "{}")
+                .log_first(LogStream::Stdout, text)
+                .with_permit(self.0.clone())
+                .log(LogStream::Stdout, &format!("{text} again")),
+            Some("release") => {
+                self.0.add_permits(usize::try_from(value["runs"].as_u64().unwrap()).unwrap());
+                Reaction::reply(true, "{}")
+            }
+            Some("exit") => Reaction::exits(),
+            _ => Reaction::reply(true, "{}"),
+        }
+    }
+}
+
+/// A cluster whose actions may ask for four runs at a time, and one that does, with a warm container.
+async fn overlapping(action: Value) -> (Arc<Cluster>, Arc<Semaphore>) {
+    let mut config = ClusterConfig::default();
+    config.limits.concurrency.max = 4;
+    let free = Arc::new(Semaphore::new(0));
+    let cluster = Arc::new(Cluster::start(config, Meeting(free.clone())).await);
+    let put = cluster.put_action("meet", action).await;
+    assert_eq!(put.status, StatusCode::OK, "{put:?}");
+    assert_eq!(put.json()["limits"]["concurrency"], 4, "LIM-04");
+    assert_eq!(cluster.invoke("meet", "blocking=true", json!({})).await.status, StatusCode::OK);
+    (cluster, free)
+}
+
+async fn meet(cluster: &Cluster, arguments: Value) -> Reply {
+    cluster.invoke("meet", "blocking=true", arguments).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn run_16_log_10_one_container_runs_as_many_as_its_limit_and_keeps_their_lines_apart() {
+    let (cluster, _) = overlapping(json!({"limits": {"concurrency": 4}})).await;
+    let wait = |text: &str| meet(&cluster, json!({"do": "wait", "text": text}));
+    let release = meet(&cluster, json!({"do": "release", "runs": 3}));
+    let (a, b, c, released) = tokio::join!(wait("a"), wait("b"), wait("c"), release);
+    assert_eq!(released.status, StatusCode::OK, "{released:?}");
+    assert_eq!(cluster.factory.made().len(), 1, "they ran side by side in the container that was there");
+    for (reply, text) in [(a, "a"), (b, "b"), (c, "c")] {
+        let record = record(&cluster, &id(&reply)).await;
+        assert!(annotation(&record, "initTime").is_null(), "POOL-05");
+        let lines = record["logs"].as_array().unwrap().iter();
+        let lines: Vec<&str> = lines.map(|line| &line.as_str().unwrap()[39..]).collect();
+        assert_eq!(lines, [text.to_owned(), format!("{text} again")]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn run_16_a_kind_that_cannot_runs_one_at_a_time_whatever_its_limit() {
+    let python = json!({"exec": {"kind": "python:3.11", "code": "x"}, "limits": {"concurrency": 4}});
+    let (cluster, _) = overlapping(python).await;
+    let wait = meet(&cluster, json!({"do": "wait", "text": "a"}));
+    let release = meet(&cluster, json!({"do": "release", "runs": 1}));
+    // A fake container fails the test when it is given more than it was made for.
+    let (waited, released) = tokio::join!(wait, release);
+    assert_eq!((waited.status, released.status), (StatusCode::OK, StatusCode::OK));
+    assert_eq!(cluster.factory.made().len(), 2, "the other ran elsewhere");
+}
+
+#[tokio::test(start_paused = true)]
+async fn cls_09_cls_10_a_failure_in_a_shared_container_ends_every_run_with_a_record() {
+    let limits = json!({"limits": {"concurrency": 4, "timeout": 1000}});
+    for (what, text) in [
+        ("exit", "The action did not produce a valid response and exited unexpectedly."),
+        ("wait", "The action exceeded its time limits of 1000 milliseconds."),
+    ] {
+        let (cluster, _) = overlapping(limits.clone()).await;
+        let other = || meet(&cluster, json!({"do": "wait", "text": "other"}));
+        let (a, b, c) = tokio::join!(other(), other(), meet(&cluster, json!({"do": what, "text": "c"})));
+        for reply in [a, b, c] {
+            let record = record(&cluster, &id(&reply)).await;
+            assert_eq!(record["response"]["result"]["error"], text);
+        }
+        assert!(cluster.factory.made()[0].is_destroyed(), "CLS-20");
+        assert_eq!(meet(&cluster, json!({})).await.status, StatusCode::OK, "the next gets another container");
+    }
 }

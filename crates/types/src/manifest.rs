@@ -40,6 +40,9 @@ pub struct RuntimeKind {
     /// Whether its log lines end in sentinels (LOG-01).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sentinelled_logs: Option<bool>,
+    /// Whether one container of it can run more than one activation at a time (RUN-16). Not in upstream's format.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub concurrent: bool,
 }
 
 /// The name of an image in its parts.
@@ -203,6 +206,7 @@ impl RuntimeManifest {
             attached: None,
             stem_cells: Vec::new(),
             sentinelled_logs: None,
+            concurrent: name == "nodejs:20",
         };
         let runtimes = [("nodejs", "nodejs:20"), ("python", "python:3.11")];
         let runtimes = runtimes.map(|(family, name)| (family.to_owned(), vec![kind(name)]));

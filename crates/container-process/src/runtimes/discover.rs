@@ -310,7 +310,7 @@ impl Interpreter {
         let mounts = mounts(&self.path);
         let bin = mounts.first().and(self.path.parent());
         RuntimeSpec {
-            kind: kind(&self.kind(), default),
+            kind: RuntimeKind { concurrent: true, ..kind(&self.kind(), default) },
             version: self.version.clone(),
             argv,
             environment: environment(bin),
@@ -357,6 +357,7 @@ pub(super) fn kind(name: &str, default: bool) -> RuntimeKind {
         attached: None,
         stem_cells: Vec::new(),
         sentinelled_logs: None,
+        concurrent: false,
     }
 }
 

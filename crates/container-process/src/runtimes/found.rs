@@ -32,7 +32,9 @@ impl Found {
             for kind in kinds {
                 match serving(&all, family, &kind.kind) {
                     Some(spec) => {
-                        self.specs.push(RuntimeSpec { kind: kind.clone(), offered: true, ..spec.clone() });
+                        // What it can do is not the manifest's to say.
+                        let kind = RuntimeKind { concurrent: spec.kind.concurrent, ..kind.clone() };
+                        self.specs.push(RuntimeSpec { kind, offered: true, ..spec.clone() });
                     }
                     None => self.probes.push(not_served(&all, family, &kind.kind)),
                 }
@@ -99,6 +101,8 @@ impl RuntimeSpec {
             code: if lies_in_folder { None } else { source() },
             folder: lies_in_folder.then_some(ACTION_DIR),
             environment: &request.environment,
+            concurrency: request.concurrency,
+            activation: request.activation,
         }
     }
 }

@@ -10,8 +10,11 @@ use oxiwhisk_container_process::{Config, Places, ProcessFactory, Settings, runti
 use std::io::{Cursor, Write};
 use std::sync::Arc;
 use std::time::Duration;
-use types::ByteSize;
+use types::{ActivationId, ByteSize};
 use zip::write::SimpleFileOptions;
+
+/// Whose calls all are.
+const ACTIVATION: ActivationId = ActivationId::from_bits(1);
 
 const ENOUGH: Duration = Duration::from_secs(30);
 
@@ -47,7 +50,6 @@ impl World {
             kind,
             image: image.map(Arc::from),
             memory: ByteSize::mb(256),
-            concurrency: 1,
         };
         self.factory.create(spec).await.unwrap()
     }
@@ -68,6 +70,8 @@ async fn init(container: &dyn Container, code: Option<&[u8]>, binary: bool) -> A
         false => bytes::Bytes::copy_from_slice(code),
     });
     let request = InitRequest {
+        activation: ACTIVATION,
+        concurrency: 1,
         name: "a".to_owned(),
         main: "main".to_owned(),
         binary,
@@ -80,11 +84,11 @@ async fn init(container: &dyn Container, code: Option<&[u8]>, binary: bool) -> A
 async fn run(container: &dyn Container, value: &str) -> String {
     let value = types::json::parse(value).unwrap();
     let context = vec![("activation_id", "00ff".to_owned())];
-    match container.run(RunRequest { value, context }, ENOUGH).await {
+    match container.run(RunRequest { activation: ACTIVATION, value, context }, ENOUGH).await {
         Answer::Reply { ok, body, .. } => {
             format!("{}{}", if ok { '+' } else { '-' }, String::from_utf8_lossy(&body))
         }
-        other => panic!("{other:?} with {:?}", container.logs(ByteSize::mb(1)).await),
+        other => panic!("{other:?} with {:?}", container.logs(ACTIVATION, ByteSize::mb(1)).await),
     }
 }
 
@@ -104,7 +108,7 @@ async fn proxy_05_an_executable_in_an_archive_has_its_files_beside_it() {
         assert!(is_loaded(&answer), "{answer:?}");
         for _ in 0..3 {
             assert_eq!(run(&*container, "{}").await, r#"+{"data":"hello blue"}"#);
-            assert_eq!(container.logs(ByteSize::mb(1)).await.lines[0].text, "got it");
+            assert_eq!(container.logs(ACTIVATION, ByteSize::mb(1)).await.lines[0].text, "got it");
         }
         container.destroy().await;
     }
@@ -123,7 +127,7 @@ async fn proxy_08_a_shell_script_runs_anew_for_each_run() {
         let answer = init(&*container, Some(script.as_bytes()), binary).await;
         assert!(is_loaded(&answer), "{answer:?}");
         assert_eq!(run(&*container, r#"{"a":1}"#).await, r#"+{"got":{"a":1},"env":"blue 00ff"}"#);
-        let logs = container.logs(ByteSize::mb(1)).await;
+        let logs = container.logs(ACTIVATION, ByteSize::mb(1)).await;
         assert!(logs.lines[0].text.starts_with("as ") && logs.lines.len() == 1, "{logs:?}");
         container.destroy().await;
     }
@@ -203,7 +207,11 @@ async fn every_interpreter_of_this_machine_runs_in_a_sandbox() {
             false => "require('crypto'); function main(args) { return args }",
         };
         let answer = init(&*container, Some(code.as_bytes()), false).await;
-        assert!(is_loaded(&answer), "{kind}: {answer:?} {:?}", container.logs(ByteSize::mb(1)).await);
+        assert!(
+            is_loaded(&answer),
+            "{kind}: {answer:?} {:?}",
+            container.logs(ACTIVATION, ByteSize::mb(1)).await
+        );
         assert_eq!(run(&*container, r#"{"a":[1]}"#).await, r#"+{"a":[1]}"#, "{kind}");
         container.destroy().await;
     }

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may as well panic")]
 
+mod concurrent;
 mod native;
 mod nodejs;
 mod python;
@@ -70,7 +71,7 @@ async fn init_folder(
         std::fs::write(path, contents).unwrap();
     }
     let path = folder.path().to_str().unwrap();
-    let init = Init { name: "hello", main, code: None, folder: Some(path), environment: &[] };
+    let init = Init { code: None, folder: Some(path), ..support::source("", main, &[]) };
     let loaded = outcome(bare.session.init(&init, ENOUGH).await);
     (folder, loaded)
 }

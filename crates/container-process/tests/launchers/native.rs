@@ -135,7 +135,7 @@ impl Skeleton {
     }
 
     async fn lines(&self) -> Vec<String> {
-        let mut logs = self.session.logs(ByteSize::mb(1)).await;
+        let mut logs = self.session.logs(super::support::ACTIVATION, ByteSize::mb(1)).await;
         logs.lines.sort_by_key(|line| line.stream == container::LogStream::Stderr);
         logs.lines.into_iter().map(|line| line.text).collect()
     }

@@ -1,6 +1,6 @@
 //! PROXY-01 to PROXY-03, RUN and LOG with Node.js.
 
-use super::support::{Bare, ENOUGH, LOG_LIMIT, RESULT_LIMIT};
+use super::support::{ACTIVATION, Bare, ENOUGH, LOG_LIMIT, RESULT_LIMIT};
 use super::{VALUES, default_of, failure, init, init_folder, launch, of_length, same, specs};
 use container::Answer;
 use std::time::Duration;
@@ -338,7 +338,7 @@ async fn log_05_a_flood_never_holds_the_function_up() {
     .await;
     // 100 MB through a pipe of 64 KiB.
     assert_eq!(bare.result(r#"{"lines":100000}"#).await, r#"{"done":true}"#);
-    let logs = bare.session.logs(ByteSize::bytes(LOG_LIMIT)).await;
+    let logs = bare.session.logs(ACTIVATION, ByteSize::bytes(LOG_LIMIT)).await;
     assert!(logs.truncated);
     let kept: usize = logs.lines.iter().map(|line| line.text.len() + 40).sum();
     assert!(kept as u64 <= LOG_LIMIT && kept as u64 > LOG_LIMIT - 2000, "{kept}");

@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use types::{ByteSize, json};
+use types::{ActivationId, ByteSize, json};
 
 /// Longer than anything here takes, and short enough to wait for when it is wrong.
 pub(crate) const ENOUGH: Duration = Duration::from_secs(20);
@@ -19,6 +19,9 @@ pub(crate) const RESULT_LIMIT: u64 = 1 << 20;
 
 /// The greatest log of these sessions.
 pub(crate) const LOG_LIMIT: u64 = 1 << 20;
+
+/// Whose calls all are, where nothing else is said.
+pub(crate) const ACTIVATION: ActivationId = ActivationId::from_bits(1);
 
 /// A runtime without a sandbox; killed when dropped.
 #[derive(Debug)]
@@ -83,7 +86,7 @@ impl Bare {
     }
 
     pub(crate) async fn logs(&self) -> Logs {
-        self.session.logs(ByteSize::bytes(LOG_LIMIT)).await
+        self.session.logs(ACTIVATION, ByteSize::bytes(LOG_LIMIT)).await
     }
 
     /// Waits for the end of the process.
@@ -122,6 +125,7 @@ fn place(program: &mut Command, fds: [(OwnedFd, RawFd); 2]) {
 pub(crate) fn request(value: &str) -> RunRequest {
     let context = |name, value: &str| (name, value.to_owned());
     RunRequest {
+        activation: ACTIVATION,
         value: json::parse(value).unwrap(),
         context: vec![
             context("namespace", "guest"),
@@ -136,7 +140,15 @@ pub(crate) fn request(value: &str) -> RunRequest {
 
 /// An init of a single source text.
 pub(crate) fn source<'a>(code: &'a str, main: &'a str, environment: &'a [(String, String)]) -> Init<'a> {
-    Init { name: "hello", main, code: Some(code), folder: None, environment }
+    Init {
+        name: "hello",
+        main,
+        code: Some(code),
+        folder: None,
+        environment,
+        concurrency: 1,
+        activation: ACTIVATION,
+    }
 }
 
 pub(crate) fn text(body: &Bytes) -> String {

@@ -1,6 +1,6 @@
 //! What must not stay: after a stop, after the end of the spawner, and after the server was killed.
 
-use crate::world::{ENOUGH, World, create, eventually, is_root, load, processes, settings};
+use crate::world::{ACTIVATION, ENOUGH, World, create, eventually, is_root, load, processes, settings};
 use container::{Answer, Container, ContainerFactory};
 use oxiwhisk_container_process::{Config, ProcessFactory};
 use std::io::{BufRead, BufReader};
@@ -75,7 +75,9 @@ async fn sleeper(factory: &ProcessFactory, number: u32) -> std::sync::Arc<dyn Co
     let container = create(factory, number, ByteSize::mb(128)).await;
     load(&*container, SLEEPER).await;
     let value = serde_json::from_str("{}").unwrap();
-    let answer = container.run(container::RunRequest { value, context: Vec::new() }, ENOUGH).await;
+    let answer = container
+        .run(container::RunRequest { activation: ACTIVATION, value, context: Vec::new() }, ENOUGH)
+        .await;
     assert!(matches!(answer, Answer::Reply { ok: true, .. }), "{answer:?}");
     container
 }
@@ -139,7 +141,6 @@ async fn containers_end_with_the_spawner_and_another_one_serves() {
             kind,
             image: None,
             memory: ByteSize::mb(128),
-            concurrency: 1,
         };
         match world.factory.create(spec).await {
             Ok(container) => break container,
@@ -247,7 +248,9 @@ async fn a_live_instance_is_left_alone() {
     let second = World::open().await;
     second.factory.close().await;
     let value = serde_json::from_str("{}").unwrap();
-    let answer = running.run(container::RunRequest { value, context: Vec::new() }, ENOUGH).await;
+    let answer = running
+        .run(container::RunRequest { activation: ACTIVATION, value, context: Vec::new() }, ENOUGH)
+        .await;
     assert!(matches!(answer, Answer::Reply { ok: true, .. }), "{answer:?}");
     let again = ProcessFactory::open(settings(first.run_dir(), Config::default())).await;
     let error = again.map(drop).unwrap_err().to_string();

@@ -128,7 +128,6 @@ async fn an_unknown_kind_is_the_developers_fault() {
         kind: "cobol:1".into(),
         image: None,
         memory: ByteSize::mb(128),
-        concurrency: 1,
     };
     let error = world.factory.create(spec).await.unwrap_err();
     assert!(matches!(error, container::CreateError::Developer(_)), "{error:?}");

@@ -8,10 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use types::ByteSize;
+use types::{ActivationId, ByteSize};
 
 /// Longer than anything here takes, and short enough to wait for when it is wrong.
 pub(crate) const ENOUGH: Duration = Duration::from_secs(30);
+
+/// Whose calls all are.
+pub(crate) const ACTIVATION: ActivationId = ActivationId::from_bits(1);
 
 /// A factory in a directory of its own.
 pub(crate) struct World {
@@ -81,13 +84,15 @@ impl World {
 /// A container of the default Python.
 pub(crate) async fn create(factory: &ProcessFactory, number: u32, memory: ByteSize) -> Arc<dyn Container> {
     let kind = factory.runtimes().resolve("python:default").expect("this machine has a Python").kind.clone();
-    let spec = ContainerSpec { name: format!("test-{number}"), kind, image: None, memory, concurrency: 1 };
+    let spec = ContainerSpec { name: format!("test-{number}"), kind, image: None, memory };
     factory.create(spec).await.unwrap()
 }
 
 /// Gives a container its code, which must load.
 pub(crate) async fn load(container: &dyn Container, code: &str) {
     let request = InitRequest {
+        activation: ACTIVATION,
+        concurrency: 1,
         name: "test".to_owned(),
         main: "main".to_owned(),
         binary: false,
@@ -108,14 +113,14 @@ impl Function {
     pub(crate) async fn call(&self, arguments: Value) -> Value {
         match self.answer(arguments, ENOUGH).await {
             Answer::Reply { ok: true, body, .. } => serde_json::from_slice(&body).unwrap(),
-            other => panic!("{other:?} with {:?}", self.container.logs(ByteSize::mb(1)).await),
+            other => panic!("{other:?} with {:?}", self.container.logs(ACTIVATION, ByteSize::mb(1)).await),
         }
     }
 
     /// Runs it, whatever it does.
     pub(crate) async fn answer(&self, arguments: Value, limit: Duration) -> Answer {
         let value = serde_json::from_str(&arguments.to_string()).unwrap();
-        self.container.run(RunRequest { value, context: Vec::new() }, limit).await
+        self.container.run(RunRequest { activation: ACTIVATION, value, context: Vec::new() }, limit).await
     }
 }
 

@@ -22,6 +22,8 @@ struct Interpreter {
 struct Memory {
     environment: HashMap<String, String>,
     runs: u64,
+    /// A permit for each run that may go on.
+    free: Arc<Semaphore>,
 }
 
 impl Script for Interpreter {
@@ -34,7 +36,8 @@ impl Script for Interpreter {
 
     fn init(&self, spec: &ContainerSpec, request: &InitRequest) -> Reaction {
         let environment = request.environment.iter().cloned().collect();
-        self.containers.lock().insert(spec.name.clone(), Memory { environment, runs: 0 });
+        let memory = Memory { environment, runs: 0, free: Arc::new(Semaphore::new(0)) };
+        self.containers.lock().insert(spec.name.clone(), memory);
         match request.code.as_deref() {
             Some(b"Talks") => Reaction::reply(true, "").log(LogStream::Stdout, "loading"),
             Some(b"Broken") => Reaction::reply(false, r#"{"error":"broken"}"#),
@@ -46,7 +49,7 @@ impl Script for Interpreter {
 
     fn run(&self, spec: &ContainerSpec, request: &RunRequest) -> Reaction {
         let mut containers = self.containers.lock();
-        let Memory { environment, runs } = containers.get_mut(&spec.name).expect("it was initialised");
+        let Memory { environment, runs, free } = containers.get_mut(&spec.name).expect("it was initialised");
         for (name, value) in &request.context {
             environment.insert(format!("__OW_{}", name.to_uppercase()), value.clone());
         }
@@ -63,6 +66,15 @@ impl Script for Interpreter {
             "log" => Reaction::reply(true, "{}")
                 .log(LogStream::Stdout, &text("text"))
                 .log(LogStream::Stderr, &format!("! {}", text("text"))),
+            "wait" => Reaction::reply(true, "{}")
+                .log_first(LogStream::Stdout, &text("text"))
+                .log_first(LogStream::Stderr, &format!("! {}", text("text")))
+                .with_permit(free.clone())
+                .log(LogStream::Stdout, &text("text")),
+            "release" => {
+                free.add_permits(usize::try_from(value["runs"].as_u64().unwrap_or(0)).unwrap_or_default());
+                Reaction::reply(true, "{}")
+            }
             "flood" => (0..value["lines"].as_u64().unwrap_or(0))
                 .fold(Reaction::reply(true, "{}"), |said, _| said.log(LogStream::Stdout, &"x".repeat(1023))),
             "env" => Reaction::reply(true, &json!({ "value": environment.get(&text("name")) }).to_string()),
@@ -105,10 +117,11 @@ async fn the_contract_is_watched_over() {
         kind: Arc::from("nodejs:20"),
         image: None,
         memory: ByteSize::mb(128),
-        concurrency: 1,
     };
     let container = factory.create(spec).await.unwrap();
     let init = || InitRequest {
+        activation: ActivationId::from_bits(1),
+        concurrency: 1,
         name: "a".to_owned(),
         main: "main".to_owned(),
         binary: false,

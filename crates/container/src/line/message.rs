@@ -3,6 +3,7 @@
 use crate::RunRequest;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
+use types::ActivationId;
 
 /// The code of an action, ready to be loaded.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -20,6 +21,12 @@ pub struct Init<'a> {
     /// The environment.
     #[serde(rename = "env", serialize_with = "as_map")]
     pub environment: &'a [(String, String)],
+    /// How many runs may be under way at a time; a launcher that is told of more than one numbers its answers.
+    #[serde(skip_serializing_if = "is_one")]
+    pub concurrency: u32,
+    /// Whose first call this is a part of.
+    #[serde(skip)]
+    pub activation: ActivationId,
 }
 
 impl Init<'_> {
@@ -27,6 +34,11 @@ impl Init<'_> {
     pub(super) fn waits_for_ack(&self) -> bool {
         self.environment.iter().any(|(name, value)| name == "__OW_WAIT_FOR_ACK" && !value.is_empty())
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_one(concurrency: &u32) -> bool {
+    *concurrency <= 1
 }
 
 fn as_map<S: Serializer>(pairs: &&[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
@@ -44,9 +56,16 @@ pub(super) fn write_init(into: &mut Vec<u8>, init: &Init<'_>) {
     into.extend_from_slice(b"}\n");
 }
 
-/// `{"value":..,"namespace":..}` and a line end. The value is copied as it is, but for its line ends.
-pub(super) fn write_run(into: &mut Vec<u8>, request: &RunRequest) {
-    into.extend_from_slice(b"{\"value\":");
+/// `{"value":..,"namespace":..}` and a line end, with the number of the call where it has one. The value is copied as it
+/// is, but for its line ends.
+pub(super) fn write_run(into: &mut Vec<u8>, request: &RunRequest, number: Option<u64>) {
+    into.push(b'{');
+    if let Some(number) = number {
+        into.extend_from_slice(b"\"number\":");
+        write_json(into, &number);
+        into.push(b',');
+    }
+    into.extend_from_slice(b"\"value\":");
     let start = into.len();
     into.extend_from_slice(request.value.get().as_bytes());
     // In valid JSON a line end can only stand between two tokens, where a blank means the same.

@@ -14,23 +14,32 @@
 //! answers with `+` (success) or `-` (failure), JSON, and a line end. An executable that follows the ActionLoop
 //! convention gets the same run lines and answers with JSON alone.
 //!
+//! **Many calls at a time** are for launchers of ours, and agreed on when the code is loaded (RUN-16). From then on
+//! every run and every answer has a number, so that answers can overtake each other, and what a call logs comes as
+//! numbered lines over the result pipe; see [`many`]. One call at a time stays as it is.
+//!
 //! This module must not start or end processes: a process that ended is seen as the end of its result pipe.
 
 mod console;
+mod journal;
+mod many;
 mod message;
 mod wire;
 
 #[cfg(test)]
 mod tests;
 
-use crate::{Answer, Logs, RunRequest};
+use crate::{Answer, LogLine, Logs, RunRequest, logs};
 use base::clock::Clock;
 use bytes::Bytes;
+use journal::Journal;
+use many::Many;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use types::ByteSize;
+use types::{ActivationId, ByteSize};
+use wire::Wire;
 
 pub use message::Init;
 
@@ -65,12 +74,26 @@ pub struct SessionLimits {
     pub logs: ByteSize,
 }
 
+impl SessionLimits {
+    /// How many bytes of a line are kept of which the first `mark` are not of the result.
+    fn line(&self, mark: usize) -> usize {
+        usize::try_from(self.result.as_bytes()).unwrap_or(usize::MAX).saturating_add(mark)
+    }
+}
+
 /// The conversation with one runtime process.
 #[derive(Debug)]
 pub struct LineSession {
     dialect: Dialect,
-    /// Calls take turns: the wire has no numbers by which answers could overtake each other.
-    wire: tokio::sync::Mutex<wire::Wire>,
+    limits: SessionLimits,
+    clock: Arc<dyn Clock>,
+    /// Calls take turns: this wire has no numbers by which answers could overtake each other. `None`: its pipes have gone
+    /// over to `many`.
+    turns: tokio::sync::Mutex<Option<Wire>>,
+    /// What the call whose turn it is logs.
+    journal: Arc<Journal>,
+    /// Where many calls at a time were agreed on.
+    many: OnceLock<Many>,
 }
 
 /// The error that upstream's ActionLoop proxy gives for a result that is neither object nor array (PROXY-04).
@@ -91,8 +114,10 @@ impl LineSession {
             Dialect::Launcher => 1,
             Dialect::ActionLoop => 0,
         };
-        let wire = wire::Wire::new(pipes, mark, limits, clock)?;
-        Ok(LineSession { dialect, wire: tokio::sync::Mutex::new(wire) })
+        let journal = Arc::new(Journal::new(limits.logs));
+        let wire = Wire::new(pipes, mark, limits, journal.clone(), clock.clone())?;
+        let turns = tokio::sync::Mutex::new(Some(wire));
+        Ok(LineSession { dialect, limits, clock, turns, journal, many: OnceLock::new() })
     }
 
     /// Hands over the code and waits until it was loaded, at most `limit`.
@@ -100,8 +125,10 @@ impl LineSession {
     /// An ActionLoop executable has its code already. It says that it is ready only where its environment asks for
     /// that with `__OW_WAIT_FOR_ACK`; otherwise it counts as loaded.
     pub async fn init(&self, init: &Init<'_>, limit: Duration) -> Answer {
-        let mut wire = self.wire.lock().await;
-        match self.dialect {
+        let mut turn = self.turns.lock().await;
+        let Some(wire) = &mut *turn else { return wire::exited(LOADED_TWICE) };
+        self.journal.begin(init.activation);
+        let answer = match self.dialect {
             Dialect::Launcher => {
                 message::write_init(wire.outgoing(), init);
                 said(wire.call(limit).await)
@@ -110,7 +137,16 @@ impl LineSession {
             Dialect::ActionLoop => {
                 Answer::Reply { ok: true, body: Bytes::from_static(br#"{"ok":true}"#), cut_from: None }
             }
+        };
+        let agreed = init.concurrency > 1 && self.dialect == Dialect::Launcher;
+        if agreed && matches!(answer, Answer::Reply { ok: true, .. }) {
+            let first = (init.activation, self.journal.clone());
+            let ends = turn.take().map(Wire::into_ends);
+            let many = ends.map(|ends| Many::start(ends, first, self.limits, self.clock.clone()));
+            // The pipes can be taken only once.
+            many.map(|many| self.many.set(many));
         }
+        answer
     }
 
     /// Runs the code once, at most `limit`.
@@ -118,27 +154,56 @@ impl LineSession {
     /// When this future is dropped before it is done the session is of no use any more: each later call answers
     /// [`Answer::Exited`], and the process is to be ended.
     pub async fn run(&self, request: &RunRequest, limit: Duration) -> Answer {
-        let mut wire = self.wire.lock().await;
+        if let Some(many) = self.many.get() {
+            return many.run(request, limit).await;
+        }
+        let mut turn = self.turns.lock().await;
+        let Some(wire) = &mut *turn else { return wire::exited(LOADED_TWICE) };
+        self.journal.begin(request.activation);
         match self.dialect {
             Dialect::Launcher => {
-                message::write_run(wire.outgoing(), request);
+                message::write_run(wire.outgoing(), request, None);
                 said(wire.call(limit).await)
             }
             Dialect::ActionLoop => {
                 // Whatever it wrote unasked must not pass for the answer.
                 wire.discard_results();
-                message::write_run(wire.outgoing(), request);
+                message::write_run(wire.outgoing(), request, None);
                 checked(wire.call(limit).await)
             }
         }
     }
 
-    /// Takes what was logged up to the end of the last call, at most `limit` of it. After a call that was given up,
-    /// that is all there is by now.
-    pub async fn logs(&self, limit: ByteSize) -> Logs {
-        self.wire.lock().await.take_logs(limit).await
+    /// Takes what that call logged, at most `limit` of it. After one that was given up, that is all there is by now.
+    pub async fn logs(&self, activation: ActivationId, limit: ByteSize) -> Logs {
+        let mut taken = match self.many.get() {
+            Some(many) => many.take_logs(activation),
+            None => {
+                if let Some(wire) = &mut *self.turns.lock().await {
+                    wire.settle().await;
+                }
+                self.journal.take()
+            }
+        };
+        logs::cut(&mut taken, limit);
+        taken
+    }
+
+    /// Waits for what that call logs behind its first `from` lines; see [`Container::follow`](crate::Container::follow).
+    pub async fn follow(&self, activation: ActivationId, from: usize, limit: ByteSize) -> Vec<LogLine> {
+        let journal = match self.many.get() {
+            Some(many) => many.journal(activation),
+            None => Some(self.journal.clone()),
+        };
+        match journal {
+            Some(journal) => journal.follow(activation, from, limit).await,
+            None => Vec::new(),
+        }
     }
 }
+
+/// What is said of a call on pipes that have gone over to many calls at a time, which only a second `init` could be.
+const LOADED_TWICE: &str = "has its code already";
 
 /// Reads a launcher's first byte, which says whether the call succeeded. A line without it is passed on as a failure
 /// with all that it says.

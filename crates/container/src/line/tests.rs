@@ -12,6 +12,9 @@ use std::sync::Arc;
 const ENOUGH: Duration = Duration::from_secs(20);
 const LIMIT: u64 = 100;
 
+/// Whose calls all are, where nothing else is said.
+const A: ActivationId = ActivationId::from_bits(1);
+
 /// The runtime's ends.
 struct Runtime {
     commands: BufReader<File>,
@@ -61,7 +64,7 @@ fn answering(dialect: Dialect, mut answer: impl FnMut(&str) -> String + Send + '
 
 fn request(value: &str) -> RunRequest {
     let value = Arc::from(RawValue::from_string(value.to_owned()).unwrap());
-    RunRequest { value, context: vec![("activation_id", "a\"b".to_owned())] }
+    RunRequest { activation: A, value, context: vec![("activation_id", "a\"b".to_owned())] }
 }
 
 fn reply(ok: bool, body: &str) -> Answer {
@@ -78,7 +81,15 @@ async fn a_command_is_one_line_whatever_is_in_the_value() {
     let answer = session.run(&request("{\n\"a\" :\n1.50}"), ENOUGH).await;
     assert_eq!(answer, reply(true, r#"{"value":{ "a" : 1.50},"activation_id":"a\"b"}"#));
     let environment = [("K".to_owned(), "v\n".to_owned())];
-    let init = Init { name: "n", main: "m", code: Some("c\n"), folder: None, environment: &environment };
+    let init = Init {
+        name: "n",
+        main: "m",
+        code: Some("c\n"),
+        folder: None,
+        environment: &environment,
+        concurrency: 1,
+        activation: A,
+    };
     let answer = session.init(&init, ENOUGH).await;
     assert_eq!(answer, reply(true, r#"{"init":{"name":"n","main":"m","code":"c\n","env":{"K":"v\n"}}}"#));
 }
@@ -139,7 +150,7 @@ async fn an_answer_may_come_in_pieces_and_before_the_command_was_read() {
     let answer = session.run(&request(&value), ENOUGH).await;
     let command = format!("{{\"value\":{value},\"activation_id\":\"a\\\"b\"}}\n");
     assert_eq!(answer, reply(true, &format!(r#"{{"early":"{}"}}"#, command.len())));
-    assert!(session.logs(ByteSize::bytes(1000)).await.truncated);
+    assert!(session.logs(A, ByteSize::bytes(1000)).await.truncated);
 }
 
 #[tokio::test]
@@ -153,7 +164,7 @@ async fn cls_10_the_end_of_the_runtime_ends_the_call() {
         let answer = session.run(&request("{}"), ENOUGH).await;
         assert_eq!(answer, Answer::Exited { detail: "closed its result pipe".to_owned() });
     }
-    let logs = session.logs(ByteSize::bytes(1000)).await;
+    let logs = session.logs(A, ByteSize::bytes(1000)).await;
     assert_eq!(texts(&logs, LogStream::Stdout), ["last words"]);
 }
 
@@ -176,7 +187,7 @@ async fn cls_09_after_a_call_that_took_too_long_the_session_is_spent() {
         runtime.line();
     });
     assert_eq!(session.run(&request("{}"), Duration::from_millis(50)).await, Answer::TimedOut);
-    assert_eq!(texts(&session.logs(ByteSize::bytes(1000)).await, LogStream::Stdout), ["before"]);
+    assert_eq!(texts(&session.logs(A, ByteSize::bytes(1000)).await, LogStream::Stdout), ["before"]);
     assert!(matches!(session.run(&request("{}"), ENOUGH).await, Answer::Exited { .. }));
 }
 
@@ -206,7 +217,7 @@ async fn log_10_all_that_was_written_before_the_answer_is_of_this_call() {
     });
     for n in 0..200 {
         assert_eq!(session.run(&request("{}"), ENOUGH).await, reply(true, "{}"));
-        let logs = session.logs(ByteSize::bytes(1000)).await;
+        let logs = session.logs(A, ByteSize::bytes(1000)).await;
         assert_eq!(texts(&logs, LogStream::Stdout), [&format!("a {n}"), "b", "", "part"]);
         assert_eq!(texts(&logs, LogStream::Stderr), ["caf\u{fffd}"]);
         assert!(!logs.truncated && !logs.incomplete);
@@ -225,7 +236,7 @@ async fn log_05_no_more_is_kept_than_logs_may_have() {
     // Empty lines are not free; a line that is too long is cut.
     for (lines, length, truncated) in [(25, 0, true), (1, 960, true), (1, 5, false)] {
         session.run(&request("{}"), ENOUGH).await;
-        let logs = session.logs(ByteSize::bytes(1000)).await;
+        let logs = session.logs(A, ByteSize::bytes(1000)).await;
         assert_eq!((logs.lines.len(), logs.truncated), (lines, truncated));
         assert!(logs.lines.iter().all(|line| line.text.len() == length));
     }
@@ -244,5 +255,114 @@ async fn closed_streams_are_no_failure() {
     for _ in 0..3 {
         assert_eq!(session.run(&request("{}"), ENOUGH).await, reply(true, "{}"));
     }
-    assert_eq!(session.logs(ByteSize::bytes(1000)).await, Logs::default());
+    assert_eq!(session.logs(A, ByteSize::bytes(1000)).await, Logs::default());
+}
+
+/// Has many calls at a time agreed on; `live` begins after that.
+async fn many(live: impl FnOnce(Runtime) + Send + 'static) -> LineSession {
+    let session = session(Dialect::Launcher, move |mut runtime| {
+        assert!(runtime.line().contains(r#""concurrency":3"#));
+        runtime.stdout.write_all(b"loading\n").unwrap();
+        runtime.results.write_all(b"+{}\n").unwrap();
+        live(runtime);
+    });
+    let init = Init {
+        name: "n",
+        main: "m",
+        code: Some("c"),
+        folder: None,
+        environment: &[],
+        concurrency: 3,
+        activation: A,
+    };
+    assert_eq!(session.init(&init, ENOUGH).await, reply(true, "{}"));
+    session
+}
+
+fn request_of(number: u128) -> RunRequest {
+    RunRequest { activation: ActivationId::from_bits(number), ..request("{}") }
+}
+
+#[tokio::test]
+async fn run_16_answers_and_lines_find_their_calls_by_number() {
+    let session = many(|mut runtime| {
+        let lines = [runtime.line(), runtime.line()];
+        assert_eq!(lines[0], "{\"number\":1,\"value\":{},\"activation_id\":\"a\\\"b\"}\n");
+        // What is no line of a launcher is passed over.
+        runtime.results.write_all(b"\n+\nwhat\n+x {}\n+99 {}\no\n+1\n?1 x\n").unwrap();
+        runtime.stderr.write_all(b"from a child\n").unwrap();
+        runtime.results.write_all(b"o1 a b\ne2 caf\xc3\no1 \n+2 {\"second\"").unwrap();
+        runtime.results.write_all(b":1}\n-1 {\"error\":1}\n+1 {}\n").unwrap();
+        runtime.line();
+    })
+    .await;
+    let (second, first) = (request_of(2), request_of(1));
+    let (first, second) = tokio::join!(session.run(&first, ENOUGH), session.run(&second, ENOUGH));
+    assert_eq!((first, second), (reply(false, r#"{"error":1}"#), reply(true, r#"{"second":1}"#)));
+    let logs = session.logs(ActivationId::from_bits(2), ByteSize::bytes(1000)).await;
+    assert_eq!(texts(&logs, LogStream::Stderr), ["caf\u{fffd}", "from a child"]);
+    let logs = session.logs(A, ByteSize::bytes(1000)).await;
+    assert_eq!(texts(&logs, LogStream::Stdout), ["loading", "a b", ""]);
+}
+
+#[tokio::test]
+async fn cls_12_an_answer_with_a_number_is_cut_at_the_limit_exactly_too() {
+    let session = many(|mut runtime| {
+        for number in 1.. {
+            if runtime.line().is_empty() {
+                return;
+            }
+            let body = "1".repeat(usize::try_from(LIMIT).unwrap() + number - 1);
+            runtime.results.write_all(format!("+{number} {body}\n").as_bytes()).unwrap();
+        }
+    })
+    .await;
+    for cut in [None, Some(LIMIT + 1), Some(LIMIT + 2)] {
+        let Answer::Reply { body, cut_from, .. } = session.run(&request_of(1), ENOUGH).await else {
+            panic!("no reply");
+        };
+        assert_eq!((body.len() as u64, cut_from), (LIMIT, cut));
+    }
+}
+
+#[tokio::test]
+async fn log_05_many_calls_together_keep_no_more_than_a_few_would() {
+    let session = many(|mut runtime| {
+        for number in 1..=20 {
+            runtime.line();
+            let lines = format!("o{number} {}\n", "x".repeat(60)).repeat(9);
+            runtime.results.write_all(format!("{lines}+{number} {{}}\n").as_bytes()).unwrap();
+        }
+    })
+    .await;
+    let mut kept = 0;
+    for number in 1..=20 {
+        session.run(&request_of(number), ENOUGH).await;
+    }
+    for number in 1..=20 {
+        let logs = session.logs(ActivationId::from_bits(number), ByteSize::bytes(1000)).await;
+        let whole = logs.lines.iter().filter(|line| line.text.len() == 60).count();
+        assert!(logs.truncated != (whole == 9), "{number}");
+        kept += whole;
+    }
+    assert_eq!(kept, 80, "eight times a thousand bytes");
+}
+
+#[tokio::test]
+async fn a_command_that_the_pipe_does_not_take_at_once_is_sent_all_the_same() {
+    let session = many(|mut runtime| {
+        let (first, second) = (runtime.line(), runtime.line());
+        let answer = format!("+1 {}\n+2 {}\n", first.len(), second.len());
+        runtime.results.write_all(answer.as_bytes()).unwrap();
+    })
+    .await;
+    let large = request(&format!("[\"{}\"]", "x".repeat(1 << 20)));
+    let small = request_of(2);
+    let (first, second) = tokio::join!(session.run(&large, ENOUGH), session.run(&small, ENOUGH));
+    let lengths = [large, small].map(|request| {
+        let mut line = Vec::new();
+        message::write_run(&mut line, &request, Some(1));
+        line.len().to_string()
+    });
+    assert_eq!([first, second], [reply(true, &lengths[0]), reply(true, &lengths[1])]);
 }

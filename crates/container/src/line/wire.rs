@@ -1,8 +1,9 @@
 //! One call over the pipes: a buffer out, a line in, and the console kept empty meanwhile.
 
 use super::console::Console;
+use super::journal::Journal;
 use super::{Pipes, SessionLimits};
-use crate::{Answer, Logs};
+use crate::Answer;
 use base::clock::Clock;
 use bytes::Bytes;
 use rustix::buffer::spare_capacity;
@@ -16,7 +17,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use types::ByteSize;
 
 /// How much is read at a time. Most answers and logs fit, and each session keeps a buffer of this size.
 pub(super) const CHUNK: usize = 8 << 10;
@@ -27,9 +27,7 @@ const KEPT_COMMAND: usize = 64 << 10;
 /// The pipes and what is under way on them.
 #[derive(Debug)]
 pub(super) struct Wire {
-    command: AsyncFd<OwnedFd>,
-    result: AsyncFd<OwnedFd>,
-    console: Console,
+    ends: Ends,
     /// How much of a line is kept.
     line_limit: usize,
     /// The command, and how much of it was written.
@@ -42,9 +40,17 @@ pub(super) struct Wire {
     broken: Option<&'static str>,
 }
 
+/// This server's ends of the pipes, watched.
+#[derive(Debug)]
+pub(super) struct Ends {
+    pub(super) command: AsyncFd<OwnedFd>,
+    pub(super) result: AsyncFd<OwnedFd>,
+    pub(super) console: Console,
+}
+
 /// The line that is being read.
 #[derive(Debug, Default)]
-struct Incoming {
+pub(super) struct Incoming {
     /// Its first bytes, at most the limit.
     kept: Vec<u8>,
     /// How long it is so far.
@@ -52,8 +58,8 @@ struct Incoming {
 }
 
 const GIVEN_UP: &str = "the call before was given up";
-const CLOSED: &str = "closed its result pipe";
-const UNREADABLE: &str = "its result pipe cannot be read";
+pub(super) const CLOSED: &str = "closed its result pipe";
+pub(super) const UNREADABLE: &str = "its result pipe cannot be read";
 
 impl Wire {
     /// `mark` bytes of a line are not of the result.
@@ -61,18 +67,18 @@ impl Wire {
         pipes: Pipes,
         mark: usize,
         limits: SessionLimits,
+        journal: Arc<Journal>,
         clock: Arc<dyn Clock>,
     ) -> io::Result<Wire> {
+        let stdout = watched(pipes.stdout, Interest::READABLE)?;
+        let stderr = watched(pipes.stderr, Interest::READABLE)?;
         Ok(Wire {
-            command: watched(pipes.command, Interest::WRITABLE)?,
-            result: watched(pipes.result, Interest::READABLE)?,
-            console: Console::new(
-                watched(pipes.stdout, Interest::READABLE)?,
-                watched(pipes.stderr, Interest::READABLE)?,
-                limits.logs,
-                clock,
-            ),
-            line_limit: usize::try_from(limits.result.as_bytes()).unwrap_or(usize::MAX).saturating_add(mark),
+            ends: Ends {
+                command: watched(pipes.command, Interest::WRITABLE)?,
+                result: watched(pipes.result, Interest::READABLE)?,
+                console: Console::new(stdout, stderr, journal, clock),
+            },
+            line_limit: limits.line(mark),
             outgoing: Vec::new(),
             written: 0,
             incoming: Incoming::default(),
@@ -119,25 +125,30 @@ impl Wire {
         const MOST: usize = 16;
         for _ in 0..MOST {
             self.scratch.clear();
-            match rustix::io::read(self.result.get_ref(), spare_capacity(&mut self.scratch)) {
+            match rustix::io::read(self.ends.result.get_ref(), spare_capacity(&mut self.scratch)) {
                 Ok(length) if length == CHUNK => {}
                 Ok(_) | Err(_) => return,
             }
         }
     }
 
-    pub(super) async fn take_logs(&mut self, limit: ByteSize) -> Logs {
+    /// Sees to it that all that was logged is in the journal.
+    pub(super) async fn settle(&mut self) {
         if self.broken.is_some() {
             // A call that was dropped half-way did not get to this.
             self.drain_console().await;
         }
-        self.console.take(limit)
+    }
+
+    /// Gives the pipes away, to be used in another manner.
+    pub(super) fn into_ends(self) -> Ends {
+        self.ends
     }
 
     /// Never waits; it is asynchronous only to be told by whom it is called.
     async fn drain_console(&mut self) {
         poll_fn(|cx| {
-            self.console.drain(cx, &mut self.scratch);
+            self.ends.console.drain(cx, &mut self.scratch);
             Poll::Ready(())
         })
         .await;
@@ -149,7 +160,7 @@ impl Wire {
         if let Poll::Ready(answer) = self.poll_answer(cx) {
             return Poll::Ready(answer);
         }
-        self.console.poll_fill(cx, &mut self.scratch);
+        self.ends.console.poll_fill(cx, &mut self.scratch);
         Poll::Pending
     }
 
@@ -160,13 +171,13 @@ impl Wire {
         while self.written < self.outgoing.len() {
             let guard = match hopeful {
                 true => None,
-                false => match ready!(self.command.poll_write_ready(cx)) {
+                false => match ready!(self.ends.command.poll_write_ready(cx)) {
                     Ok(guard) => Some(guard),
                     Err(_) => return Poll::Ready(()),
                 },
             };
             hopeful = false;
-            match rustix::io::write(self.command.get_ref(), &self.outgoing[self.written..]) {
+            match rustix::io::write(self.ends.command.get_ref(), &self.outgoing[self.written..]) {
                 Ok(length) => self.written += length,
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => {
@@ -184,11 +195,11 @@ impl Wire {
     /// Reads until a line is whole.
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer, &'static str>> {
         loop {
-            let Ok(mut guard) = ready!(self.result.poll_read_ready(cx)) else {
+            let Ok(mut guard) = ready!(self.ends.result.poll_read_ready(cx)) else {
                 return Poll::Ready(Err(UNREADABLE));
             };
             self.scratch.clear();
-            match rustix::io::read(self.result.get_ref(), spare_capacity(&mut self.scratch)) {
+            match rustix::io::read(self.ends.result.get_ref(), spare_capacity(&mut self.scratch)) {
                 Ok(0) => return Poll::Ready(Err(CLOSED)),
                 Ok(length) => {
                     // A read that filled less than there was room for has emptied the pipe. The next event says when
@@ -196,7 +207,7 @@ impl Wire {
                     if length < CHUNK {
                         guard.clear_ready();
                     }
-                    if let Some(answer) = self.incoming.take_in(&self.scratch, self.line_limit) {
+                    if let Some(answer) = self.incoming.take_in(&mut &*self.scratch, self.line_limit) {
                         return Poll::Ready(Ok(answer));
                     }
                 }
@@ -209,30 +220,33 @@ impl Wire {
 }
 
 impl Incoming {
-    /// Takes a piece; gives the line when this was its last. What stands behind the line end is dropped: nothing was
-    /// asked for yet that it could answer.
-    fn take_in(&mut self, piece: &[u8], limit: usize) -> Option<Answer> {
+    /// Takes from a piece what is of the line; gives the line when this was its last. What stands behind the line end
+    /// is left in the piece.
+    pub(super) fn take_in(&mut self, piece: &mut &[u8], limit: usize) -> Option<Answer> {
         let end = memchr::memchr(b'\n', piece);
-        let piece = &piece[..end.unwrap_or(piece.len())];
-        self.length += piece.len() as u64;
+        let text = &piece[..end.unwrap_or(piece.len())];
+        self.length += text.len() as u64;
         let room = limit.saturating_sub(self.kept.len());
-        let taken = &piece[..piece.len().min(room)];
-        if end.is_none() {
+        let taken = &text[..text.len().min(room)];
+        let Some(end) = end else {
             self.kept.extend_from_slice(taken);
+            *piece = &[];
             return None;
-        }
+        };
         let body = if self.kept.is_empty() {
             Bytes::copy_from_slice(taken)
         } else {
             self.kept.extend_from_slice(taken);
             Bytes::from(std::mem::take(&mut self.kept))
         };
-        let cut_from = (self.length > body.len() as u64).then_some(self.length);
+        *piece = &piece[end + 1..];
+        let length = std::mem::take(&mut self.length);
+        let cut_from = (length > body.len() as u64).then_some(length);
         Some(Answer::Reply { ok: true, body, cut_from })
     }
 }
 
-fn exited(reason: &str) -> Answer {
+pub(super) fn exited(reason: &str) -> Answer {
     Answer::Exited { detail: reason.to_owned() }
 }
 

@@ -47,6 +47,8 @@ struct Action<'a> {
     image: Option<Cow<'a, str>>,
     limits: ActionLimits,
     provide_api_key: bool,
+    #[serde(default)]
+    slots: u32,
 }
 
 /// The intent of an activation.
@@ -64,6 +66,7 @@ pub(super) fn write(message: &ActivationMessage) -> Result<Intent, StoreError> {
             image: action.image.as_deref().map(Cow::Borrowed),
             limits: action.limits,
             provide_api_key: action.provide_api_key,
+            slots: action.slots,
         },
         payload: &message.payload,
         environment: message.environment.as_deref(),
@@ -97,6 +100,7 @@ pub(super) fn read(
         image: body.action.image.map(Arc::from),
         limits: body.action.limits,
         provide_api_key: body.action.provide_api_key,
+        slots: body.action.slots.max(1),
     };
     Ok(ActivationMessage {
         activation_id: intent.activation_id,

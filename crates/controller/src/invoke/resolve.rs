@@ -10,7 +10,7 @@ use crate::identities::Caller;
 use http::StatusCode;
 use rpc::ExecutableAction;
 use std::sync::Arc;
-use types::{Action, EntityName, Exec, FullyQualifiedName, QueueKey, Revision};
+use types::{Action, EntityName, Exec, FullyQualifiedName, QueueKey, Revision, RuntimeKind};
 
 /// An action as it is invoked under one path.
 #[derive(Debug)]
@@ -66,8 +66,10 @@ impl ResolvedAction {
         revision: Revision,
         action: &Action,
         package: Option<&PackageView>,
-        deprecated: bool,
+        runtime: Option<&RuntimeKind>,
     ) -> ResolvedAction {
+        let deprecated = runtime.is_some_and(|runtime| runtime.deprecated);
+        let concurrent = runtime.is_some_and(|runtime| runtime.concurrent);
         let name = action.fully_qualified_name();
         let mut parts = vec![name.to_string()];
         let mut parameters = action.parameters.clone();
@@ -95,6 +97,7 @@ impl ResolvedAction {
             // RUN-09: absent counts as wanted.
             provide_api_key: annotations.get("provide-api-key").is_none()
                 || annotations.is_truthy("provide-api-key"),
+            slots: if concurrent { action.limits.concurrency.max(1) } else { 1 },
             name: name.clone(),
         });
         // The path begins with a namespace that was found to be one.

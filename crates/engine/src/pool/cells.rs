@@ -117,6 +117,6 @@ impl StemCells {
 
     /// Whether one of these could serve as such a container.
     pub(super) fn fits(&self, spec: &Spec) -> bool {
-        spec.image.is_none() && spec.slots == 1 && self.kind == spec.kind && self.memory == spec.memory
+        spec.image.is_none() && self.kind == spec.kind && self.memory == spec.memory
     }
 }

@@ -139,7 +139,7 @@ impl Pool {
     /// A stem cell of the same kind and memory, one that is ready rather than one that is being made; with promotion
     /// else the smallest one that is bigger.
     fn stem_cell(&self, spec: &Spec) -> Option<ContainerId> {
-        if spec.image.is_some() || spec.slots != 1 {
+        if spec.image.is_some() {
             return None;
         }
         let cells = self.entries.iter().filter_map(|(container, entry)| match entry.stage {

@@ -72,7 +72,8 @@ base::config_section! {
 }
 
 base::config_section! {
-    /// How many activations one container may run at a time.
+    /// How many activations one container may run at a time. Kinds of Node.js and Python do; others run one, whatever an
+    /// action asks for.
     pub struct Concurrency {
         /// The least that an action may ask for.
         pub min: u32 = SystemLimits::default().concurrency.min,

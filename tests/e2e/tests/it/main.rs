@@ -1,6 +1,7 @@
 //! End-to-end tests: the built server as a child process, real functions in real sandboxes, real clients.
 
 mod chaos;
+mod concurrency;
 mod examples;
 mod functions;
 mod lifecycle;

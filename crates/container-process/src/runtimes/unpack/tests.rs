@@ -15,6 +15,8 @@ fn request(code: &[u8], binary: bool) -> InitRequest {
         Bytes::copy_from_slice(code)
     };
     InitRequest {
+        activation: types::ActivationId::from_bits(1),
+        concurrency: 1,
         name: "a".to_owned(),
         main: "main".to_owned(),
         binary,
