@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn log_03_the_time_takes_thirty_columns() {
+    fn log_03_log_12_the_time_takes_thirty_columns() {
         let text = format(&line(1_476_267_072_123_456_789, "hello"));
         assert_eq!(text, "2016-10-12T10:11:12.123456789Z stdout: hello");
         assert_eq!(format(&line(0, "")), "1970-01-01T00:00:00.000000000Z stdout: ");
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn log_05_log_06_log_07_what_is_said_of_the_collection() {
+    fn log_05_log_06_log_07_log_08_what_is_said_of_the_collection() {
         let logs = Logs { truncated: true, incomplete: true, ..Logs::default() };
         let stamp = "1970-01-01T00:00:00.000000009Z stderr: ";
         assert_eq!(

@@ -384,3 +384,38 @@ async fn cls_09_cls_10_a_failure_in_a_shared_container_ends_every_run_with_a_rec
         assert_eq!(meet(&cluster, json!({})).await.status, StatusCode::OK, "the next gets another container");
     }
 }
+
+/// Takes 900 ms to load code and to run it; answers what it is told to.
+#[derive(Debug)]
+struct Told;
+
+impl Script for Told {
+    fn init(&self, _: &ContainerSpec, request: &InitRequest) -> Reaction {
+        let ok = request.code.as_deref().is_none_or(|code| !code.starts_with(b"broken"));
+        Reaction::reply(ok, "whatever it says").after(Duration::from_millis(900))
+    }
+
+    fn run(&self, _: &ContainerSpec, request: &RunRequest) -> Reaction {
+        let value: Value = serde_json::from_str(request.value.get()).unwrap();
+        let (ok, body) = (value["ok"] == true, value["body"].as_str().unwrap());
+        Reaction::reply(ok, body).after(Duration::from_millis(900)).log(LogStream::Stdout, "a line")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn log_08_run_13_run_14_run_15_init_and_run_have_the_whole_time_limit_each() {
+    let cluster = cluster(Told).await;
+    cluster.put_action("hello", json!({"limits": {"timeout": 1000, "logs": 0}})).await;
+    for (ok, body, status) in [
+        (true, r#"{"a":1}"#, "success"),
+        (true, "[1]", "success"),
+        (true, "7", "action developer error"),
+        (true, "no JSON", "action developer error"),
+        (false, "[1]", "action developer error"),
+    ] {
+        let reply = cluster.invoke("hello", "blocking=true", json!({"ok": ok, "body": body})).await;
+        let record = record(&cluster, &id(&reply)).await;
+        assert_eq!(record["response"]["status"], status, "{ok} {body}: {record}");
+        assert_eq!(record["logs"], json!([]), "LOG-08");
+    }
+}
