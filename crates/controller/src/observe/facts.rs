@@ -87,13 +87,17 @@ fn status(result: &str) -> Option<i64> {
         #[serde(borrow, default)]
         error: Option<&'a serde_json::value::RawValue>,
     }
+    /// Only of an object: an array would be read as its members in their order.
+    fn peek(text: &str) -> Option<Peek<'_>> {
+        text.trim_start().starts_with('{').then(|| serde_json::from_str(text).ok())?
+    }
     // Results can be long, and few have one.
     if !result.contains("\"statusCode\"") {
         return None;
     }
-    let peek: Peek<'_> = serde_json::from_str(result).ok()?;
-    let inner = peek.error.and_then(|error| serde_json::from_str::<Peek<'_>>(error.get()).ok());
-    let code = inner.and_then(|inner| inner.status_code).or(peek.status_code)?;
+    let outer = peek(result)?;
+    let inner = outer.error.and_then(|error| peek(error.get()));
+    let code = inner.and_then(|inner| inner.status_code).or(outer.status_code)?;
     // A text counts if a whole number stands in it.
     Some(code.get().trim_matches('"').parse::<i32>().map_or(BAD_REQUEST, i64::from))
 }
