@@ -1,7 +1,8 @@
+use crate::api::Role;
 use base::clock::Clock;
 use base::ids::IdSource;
 use http::HeaderName;
-use rpc::SchedulerLink;
+use rpc::{Operated, SchedulerLink};
 use secrets::{Credential, Secrets};
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,8 +48,41 @@ pub struct Config {
     pub admin: Option<Credential>,
     /// How much the bodies of requests may take together; small ones are not counted.
     pub body_memory: ByteSize,
+    /// Who operates the platform (section ADM of the API rules).
+    pub operators: Operators,
     /// What `GET /metrics` shows; `None`: nothing (ADM-03).
     pub metrics: Option<Metrics>,
+}
+
+/// Who operates the platform beside those with the admin credential. Each credential is that of `user:password`.
+#[derive(Clone, Debug)]
+pub struct Operators {
+    /// Whether everybody may ask what upstream tells everybody: invokers, and activations in flight.
+    pub open: bool,
+    /// Who may disable the controller.
+    pub controller: Option<Credential>,
+    /// Who may look at the scheduler, and disable it.
+    pub scheduler: Option<Credential>,
+    /// Who may look at the invoker, and disable it.
+    pub invoker: Option<Credential>,
+    /// How many percent of the invokers must be up for the platform to be ready (ADM-01).
+    pub ready_percent: u32,
+}
+
+impl Default for Operators {
+    fn default() -> Operators {
+        Operators { open: true, controller: None, scheduler: None, invoker: None, ready_percent: 100 }
+    }
+}
+
+impl Operators {
+    pub(crate) fn credential(&self, role: Role) -> Option<&Credential> {
+        match role {
+            Role::Controller => self.controller.as_ref(),
+            Role::Scheduler => self.scheduler.as_ref(),
+            Role::Invoker => self.invoker.as_ref(),
+        }
+    }
 }
 
 /// What is counted for operators.
@@ -80,6 +114,7 @@ impl Default for Config {
             artifact_cache: ByteSize::mb(16),
             admin: None,
             body_memory: ByteSize::mb(256),
+            operators: Operators::default(),
             metrics: None,
         }
     }
@@ -103,6 +138,8 @@ pub struct Deps {
     pub activations: Arc<dyn ActivationStore>,
     /// Where activations are submitted.
     pub scheduler: Arc<dyn SchedulerLink>,
+    /// The other roles of this process, for operators.
+    pub operated: Operated,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Activation and transaction ids.

@@ -18,7 +18,7 @@ mod observe;
 mod pending;
 
 pub use api::Body;
-pub use config::{Config, Deps, Metrics, WaitOver};
+pub use config::{Config, Deps, Metrics, Operators, WaitOver};
 pub use invoke::Recovered;
 
 use balancer::{LoadBalancer, Pull};
@@ -30,6 +30,7 @@ use entities::Entities;
 use identities::Identities;
 use observe::Observer;
 use pending::{Gate, OpenActivations};
+use rpc::Operated;
 use secrets::Secrets;
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -56,6 +57,7 @@ pub struct Controller {
     pending: OpenActivations,
     gate: Gate,
     fires: invoke::Fires,
+    operated: Operated,
     observer: Arc<Observer>,
     info: api::Info,
     room: api::Room,
@@ -66,7 +68,7 @@ impl Controller {
     /// A controller that serves at once; [`Controller::run`] must run beside it.
     #[must_use]
     pub fn new(config: Config, deps: Deps) -> Arc<Controller> {
-        let Deps { artifacts, activations, scheduler, clock, ids, runtimes, secrets, id } = deps;
+        let Deps { artifacts, activations, scheduler, operated, clock, ids, runtimes, secrets, id } = deps;
         // Identities are read past the cache, so that a key that another process revoked goes in time (AUTH-17).
         let most_actions = config.metrics.as_ref().map(|metrics| metrics.most_actions);
         let observer = Arc::new(Observer::new(id, clock.clone(), most_actions));
@@ -94,6 +96,7 @@ impl Controller {
             pending: OpenActivations::new(),
             gate: Gate::default(),
             fires: invoke::Fires::new(),
+            operated,
             observer,
             info,
             room,

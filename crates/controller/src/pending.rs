@@ -64,6 +64,14 @@ impl OpenActivations {
         self.count.load(Ordering::SeqCst)
     }
 
+    /// All of them, for an operator.
+    pub(crate) fn all(&self) -> Vec<Arc<ActivationMessage>> {
+        let of = |shard: &Mutex<Pending<Open>>| -> Vec<_> {
+            shard.lock().values().map(|open| open.message.clone()).collect()
+        };
+        self.shards.iter().flat_map(of).collect()
+    }
+
     /// Returns when there are none.
     pub(crate) async fn emptied(&self) {
         wait_for_zero(&self.count, &self.empty).await;
@@ -91,7 +99,10 @@ pub(crate) struct Gate(Arc<Door>);
 #[derive(Debug, Default)]
 struct Door {
     inside: AtomicUsize,
+    /// For good.
     closed: AtomicBool,
+    /// Until an operator undoes it.
+    disabled: AtomicBool,
     empty: Notify,
 }
 
@@ -100,12 +111,12 @@ struct Door {
 pub(crate) struct Pass(Arc<Door>);
 
 impl Gate {
-    /// Lets one in, unless the gate is closed.
+    /// Lets one in, unless the gate is closed or disabled.
     pub(crate) fn enter(&self) -> Option<Pass> {
         // Counted first and then asked: whoever closes the gate afterwards sees the count.
         self.0.inside.fetch_add(1, Ordering::SeqCst);
         let pass = Pass(self.0.clone());
-        (!self.0.closed.load(Ordering::SeqCst)).then_some(pass)
+        self.is_open().then_some(pass)
     }
 
     /// Lets in what belongs to something that was accepted before, also when the gate is closed.
@@ -114,8 +125,24 @@ impl Gate {
         Pass(self.0.clone())
     }
 
+    /// Lets nobody in any more.
     pub(crate) fn close(&self) {
         self.0.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it lets anybody in.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.0.closed.load(Ordering::SeqCst) && self.is_enabled()
+    }
+
+    /// Lets nobody in until it is undone, or undoes that (ADM-02).
+    pub(crate) fn set_enabled(&self, enabled: bool) {
+        self.0.disabled.store(!enabled, Ordering::SeqCst);
+    }
+
+    /// Whether no operator has disabled it.
+    pub(crate) fn is_enabled(&self) -> bool {
+        !self.0.disabled.load(Ordering::SeqCst)
     }
 
     /// Returns when nobody is inside.

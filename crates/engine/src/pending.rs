@@ -66,6 +66,11 @@ impl<T> Pending<T> {
         self.close(id).map(|value| (id, value))
     }
 
+    /// Everything that is open.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        self.entries.values().map(|entry| &entry.value)
+    }
+
     /// The earliest deadline.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {

@@ -5,6 +5,7 @@
 
 mod code;
 mod open;
+mod operate;
 mod service;
 mod task;
 

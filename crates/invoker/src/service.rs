@@ -16,6 +16,7 @@ use rpc::{
 use secrets::Secrets;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use store::{ActivationStore, ArtifactStore};
 use tokio::sync::{mpsc, watch};
@@ -69,7 +70,9 @@ pub struct Invoker {
     announced: Mutex<BTreeMap<SchedulerId, (bool, u64, u64)>>,
     /// Names of containers begin with it, so that no two starts of an invoker use the same one.
     pub(crate) generation: u64,
-    drained: watch::Sender<bool>,
+    pub(crate) drained: watch::Sender<bool>,
+    /// Whether it stops for good, so that no operator can let it go on.
+    pub(crate) stopping: AtomicBool,
     this: Weak<Invoker>,
 }
 
@@ -95,6 +98,7 @@ impl Invoker {
             announced: Mutex::new(BTreeMap::new()),
             generation,
             drained: watch::Sender::new(false),
+            stopping: AtomicBool::new(false),
             this: this.clone(),
         });
         let this = invoker.this.clone();
@@ -117,6 +121,7 @@ impl Invoker {
 
     /// Takes no more orders and removes every container once it is idle; returns when none is left.
     pub async fn drain(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
         self.tell_pool(pool::Event::Drain);
         // The sender is this very invoker's, so the wait cannot fail.
         let _ = self.drained.subscribe().wait_for(|drained| *drained).await;

@@ -8,6 +8,7 @@
 
 mod directory;
 mod message;
+mod operate;
 mod record;
 
 pub use directory::{Directory, LocalDirectory};
@@ -15,6 +16,7 @@ pub use message::{
     Ack, ActivationMessage, CreateOrder, ExecutableAction, InvokerCapacity, Order, Outcome, Refusal, Report,
     ReportKind,
 };
+pub use operate::{InvokerOperations, Operated, PoolView, QueueView, SchedulerOperations};
 pub use record::{Phases, Run};
 pub use types::{Attempt, CreationFailure, Epoch, NackReason};
 

@@ -6,8 +6,9 @@
 
 mod message;
 mod namespace;
+mod operate;
 mod orders;
 mod queue;
 mod service;
 
-pub use service::{Config, Deps, QueueView, Scheduler};
+pub use service::{Config, Deps, Scheduler};

@@ -8,7 +8,7 @@ use base::driven::Driven;
 use base::shutdown::ShutdownWatch;
 use base::task::{OnPanic, spawn};
 use engine::arbiter::ArbiterConfig;
-use engine::queue::{Event, Queue, QueueConfig, RefusalReason, Stats};
+use engine::queue::{Event, Queue, QueueConfig, RefusalReason};
 use engine::{creation, placement};
 use parking_lot::Mutex;
 use rpc::{
@@ -16,7 +16,7 @@ use rpc::{
 };
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use types::{ContainerRef, EntityName, InvokerId, QueueKey, SchedulerId};
 
@@ -55,9 +55,11 @@ pub struct Scheduler {
     pub(crate) alarm: Arc<Alarm<Wake>>,
     pub(crate) orders: Driven<Orders>,
     config: Config,
-    slots: papaya::HashMap<Arc<QueueKey>, Arc<Slot>>,
+    pub(crate) slots: papaya::HashMap<Arc<QueueKey>, Arc<Slot>>,
     namespaces: Mutex<BTreeMap<EntityName, Arc<Namespace>>>,
-    invokers: Mutex<BTreeMap<InvokerId, InvokerCapacity>>,
+    pub(crate) invokers: Mutex<BTreeMap<InvokerId, InvokerCapacity>>,
+    /// Whether an operator lets it take activations.
+    pub(crate) enabled: AtomicBool,
     /// Each queue has a number of its own, so that its orders do too.
     queues_made: AtomicU32,
     this: Weak<Scheduler>,
@@ -69,15 +71,6 @@ pub(crate) enum Wake {
     Queue(Arc<QueueKey>),
     Namespace(EntityName),
     Orders,
-}
-
-/// How one queue stands, for operators.
-#[derive(Clone, Debug)]
-pub struct QueueView {
-    /// Which.
-    pub queue: Arc<QueueKey>,
-    /// How it stands.
-    pub stats: Stats,
 }
 
 impl Scheduler {
@@ -96,6 +89,7 @@ impl Scheduler {
             slots: papaya::HashMap::new(),
             namespaces: Mutex::new(BTreeMap::new()),
             invokers: Mutex::new(BTreeMap::new()),
+            enabled: AtomicBool::new(true),
             queues_made: AtomicU32::new(0),
             this: this.clone(),
         });
@@ -107,14 +101,6 @@ impl Scheduler {
         };
         spawn("scheduler-alarm", OnPanic::Abort, alarm.run(stop, ring));
         scheduler
-    }
-
-    /// How every queue stands.
-    #[must_use]
-    pub fn queues(&self) -> Vec<QueueView> {
-        let slots = self.slots.pin();
-        let view = |slot: &Arc<Slot>| QueueView { queue: slot.key.clone(), stats: slot.look(Queue::stats) };
-        slots.values().map(view).collect()
     }
 
     /// Takes nothing new from now on; what is queued is still served.
@@ -207,6 +193,9 @@ impl SchedulerLink for Scheduler {
         /// A queue that retires between look-up and submission is replaced; that this happens more often in a row
         /// means that something else is wrong.
         const TRIES: usize = 3;
+        if !self.enabled.load(Ordering::Relaxed) {
+            return Err(Refusal::ShuttingDown);
+        }
         let now = self.clock.now();
         for _ in 0..TRIES {
             let slot = self.slot_or_new(&message);

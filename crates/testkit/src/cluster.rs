@@ -10,7 +10,7 @@ use engine::{pool, proxy};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use invoker::Invoker;
-use rpc::{ControllerLink, Epoch, InvokerLink, LocalDirectory, SchedulerLink};
+use rpc::{ControllerLink, Epoch, InvokerLink, LocalDirectory, Operated, SchedulerLink};
 use scheduler::Scheduler;
 use secrets::Secrets;
 use serde_json::Value;
@@ -112,6 +112,7 @@ impl Cluster {
                 artifacts,
                 activations: activations.clone(),
                 scheduler: scheduler_link.clone(),
+                operated: Operated::default(),
                 clock: clock.clone(),
                 ids: Arc::new(IdSource::new(clock.clone())),
                 runtimes,

@@ -6,6 +6,7 @@ use container::fake::{Echo, Reaction, Script};
 use container::{Answer, ContainerSpec, InitRequest, LogStream, RunRequest};
 use http::{Method, StatusCode};
 use oxiwhisk_testkit::{Cluster, ClusterConfig, Reply};
+use rpc::SchedulerOperations;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

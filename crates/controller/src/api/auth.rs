@@ -24,13 +24,17 @@ pub(crate) async fn authenticate(
 
 /// `Basic` and base64 of `uuid:key`.
 fn basic(header: &[u8]) -> Option<AuthKey> {
+    AuthKey::parse(std::str::from_utf8(&basic_text(header)?).ok()?)
+}
+
+/// What stands in base64 behind `Basic`.
+pub(super) fn basic_text(header: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(header).ok()?;
     let (scheme, credentials) = text.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let decoded = STANDARD.decode(credentials.trim()).ok()?;
-    AuthKey::parse(std::str::from_utf8(&decoded).ok()?)
+    STANDARD.decode(credentials.trim()).ok()
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ impl ApiError {
     }
 
     /// The same, asking for credentials (ERR-05).
-    fn challenging(mut self) -> ApiError {
+    pub(crate) fn challenging(mut self) -> ApiError {
         self.extra.challenge = true;
         self
     }

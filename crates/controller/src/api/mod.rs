@@ -11,7 +11,9 @@ mod body;
 mod common;
 mod docs;
 mod error;
+mod events;
 mod info;
+mod metrics;
 mod namespaces;
 mod operator;
 mod packages;
@@ -27,6 +29,7 @@ pub(crate) use actions::Target;
 pub(crate) use body::{Payload, Room};
 pub(crate) use error::ApiError;
 pub(crate) use info::Info;
+pub(crate) use operator::Role;
 pub(crate) use query::{Query, malformed};
 pub use respond::Body;
 pub(crate) use respond::{Applied, Reply};
@@ -77,6 +80,15 @@ impl Controller {
     where
         B: http_body::Body,
     {
+        let response = self.answer(request).await;
+        self.observer.answered(response.status());
+        response
+    }
+
+    async fn answer<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body,
+    {
         let received = self.clock.unix_millis();
         let (parts, body) = request.into_parts();
         let transaction = self.transaction(&parts);
@@ -93,7 +105,7 @@ impl Controller {
         };
         match route {
             Route::Admin { rest } => return self.admin(rest, &parts, body, transaction).await,
-            Route::Operator { path } => return self.operator(path, &parts, transaction).await,
+            Route::Operator { path } => return self.operator(path, &parts, &transaction),
             _ => {}
         }
         let cors = !matches!(route, Route::Root | Route::Ping | Route::Unknown);

@@ -134,8 +134,11 @@ pub(crate) const PACKAGE_METHODS: &str = "PUT, GET, DELETE";
 /// Where the operator's part begins.
 const ADMIN: &str = "/admin/";
 
+/// What of that is answered like upstream's endpoints, under names that tell the roles apart.
+const ROLES: [&str; 4] = ["controller", "events", "invoker", "scheduler"];
+
 /// The first segments of the paths that upstream's roles have for operators (ADM-01 to ADM-04).
-const OPERATOR: [&str; 10] = [
+const OPERATOR: [&str; 11] = [
     "activation",
     "disable",
     "enable",
@@ -144,6 +147,7 @@ const OPERATOR: [&str; 10] = [
     "metrics",
     "pool",
     "queue",
+    "queues",
     "ready",
     "state",
 ];
@@ -156,6 +160,11 @@ pub(crate) fn parse(path: &str) -> Route<'_> {
         _ => {}
     }
     if let Some(rest) = path.strip_prefix(ADMIN) {
+        // The roles' own endpoints are under the operator's part too.
+        let part = rest.strip_prefix("v1/").unwrap_or_default().split('/').next();
+        if part.is_some_and(|part| ROLES.contains(&part)) {
+            return Route::Operator { path };
+        }
         return Route::Admin { rest };
     }
     let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();

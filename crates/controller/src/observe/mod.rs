@@ -7,7 +7,7 @@ mod events;
 mod facts;
 mod measures;
 
-pub(crate) use events::{Batch, Event, Reader};
+pub(crate) use events::{Batch, Reader};
 pub(crate) use measures::Measures;
 
 use base::clock::Clock;

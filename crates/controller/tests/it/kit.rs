@@ -5,11 +5,16 @@ use base::clock::{Clock, TestClock};
 use base::ids::IdSource;
 use bytes::Bytes;
 use controller::{Config, Controller, Deps};
+use engine::pool::{Starts, View};
 use http_body_util::{BodyExt, Full};
 use parking_lot::Mutex;
-use rpc::{Ack, ActivationMessage, ControllerLink, InvokerCapacity, Outcome, Refusal, Report, SchedulerLink};
+use rpc::{
+    Ack, ActivationMessage, ControllerLink, InvokerCapacity, InvokerOperations, Operated, Outcome, PoolView,
+    QueueView, Refusal, Report, SchedulerLink, SchedulerOperations,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 use store::fault::{Faults, Faulty};
@@ -43,6 +48,7 @@ pub(crate) struct Kit {
     pub(crate) faults: Arc<Faults>,
     pub(crate) activations: Arc<Journal>,
     pub(crate) scheduler: Arc<Scripted>,
+    pub(crate) roles: Arc<Roles>,
     pub(crate) clock: Arc<TestClock>,
 }
 
@@ -140,6 +146,49 @@ impl SchedulerLink for Scripted {
     fn report(&self, _from: InvokerId, _report: Report) {}
 
     fn announce(&self, _capacity: InvokerCapacity) {}
+}
+
+/// A scheduler and an invoker as an operator sees them.
+#[derive(Debug, Default)]
+pub(crate) struct Roles {
+    pub(crate) invokers: Mutex<Vec<InvokerCapacity>>,
+    pub(crate) queues: Mutex<Vec<QueueView>>,
+    pub(crate) containers: Mutex<Vec<View>>,
+    pub(crate) scheduler_disabled: AtomicBool,
+    pub(crate) invoker_disabled: AtomicBool,
+}
+
+impl SchedulerOperations for Roles {
+    fn queues(&self) -> Vec<QueueView> {
+        self.queues.lock().clone()
+    }
+
+    fn invokers(&self) -> Vec<InvokerCapacity> {
+        self.invokers.lock().clone()
+    }
+
+    fn is_enabled(&self) -> bool {
+        !self.scheduler_disabled.load(Ordering::SeqCst)
+    }
+
+    fn set_enabled(&self, enabled: bool) {
+        self.scheduler_disabled.store(!enabled, Ordering::SeqCst);
+    }
+}
+
+impl InvokerOperations for Roles {
+    fn pool(&self) -> PoolView {
+        let starts = Starts { cold: 1, stem_cell: 2, warm: 3, refused: 4 };
+        PoolView { memory: 1024, used: 256, containers: self.containers.lock().clone(), starts }
+    }
+
+    fn is_enabled(&self) -> bool {
+        !self.invoker_disabled.load(Ordering::SeqCst)
+    }
+
+    fn set_enabled(&self, enabled: bool) {
+        self.invoker_disabled.store(!enabled, Ordering::SeqCst);
+    }
 }
 
 /// Records in memory, with intents that outlive a controller and a disk that can be made to wait or fail.
@@ -269,10 +318,12 @@ impl Kit {
         });
         let faulty = Arc::new(Faulty::new(artifacts.clone()));
         let faults = faulty.faults().clone();
+        let roles = Arc::new(Roles::default());
         let deps = Deps {
             artifacts: faulty,
             activations: activations.clone(),
             scheduler: scheduler.clone(),
+            operated: Operated { scheduler: Some(roles.clone()), invoker: Some(roles.clone()) },
             clock: clock.clone(),
             ids: Arc::new(IdSource::new(clock.clone())),
             runtimes: Arc::new(RuntimeManifest::parse(MANIFEST).unwrap()),
@@ -281,7 +332,7 @@ impl Kit {
         };
         let controller = Controller::new(config, deps);
         scheduler.controller.set(Arc::downgrade(&controller)).unwrap();
-        Kit { controller, artifacts, faults, activations, scheduler, clock }
+        Kit { controller, artifacts, faults, activations, scheduler, roles, clock }
     }
 
     /// Gives the guest limits of its own.
@@ -418,9 +469,14 @@ impl Request<'_> {
         self
     }
 
-    pub(crate) async fn send(self) -> Answer {
+    /// The response as it is, for bodies that do not end.
+    pub(crate) async fn raw(self) -> ::http::Response<controller::Body> {
         let request = self.builder.body(Full::new(self.body)).unwrap();
-        let response = self.kit.controller.handle(request).await;
+        self.kit.controller.handle(request).await
+    }
+
+    pub(crate) async fn send(self) -> Answer {
+        let response = self.raw().await;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let bytes = response.into_body().collect().await.unwrap().to_bytes();

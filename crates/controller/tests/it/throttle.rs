@@ -1,5 +1,6 @@
 use crate::kit::{Kit, OTHER, Script};
 use rpc::{Outcome, Refusal};
+use serde_json::json;
 use std::time::Duration;
 use types::{StatusCode, UserLimits};
 
@@ -17,6 +18,33 @@ async fn thr_01_invocations_per_minute() {
     assert_eq!(kit.get("/actions").await.status, 200);
     kit.clock.advance(Duration::from_secs(60));
     assert_eq!(kit.post("/actions/a", "{}").await.status, 202);
+}
+
+#[tokio::test]
+async fn err_15_thr_01_thr_03_thr_05_a_refusal_says_which_limit_and_when_to_come_back() {
+    let kit = Kit::new().await;
+    kit.action("guest/a", "").await;
+    kit.limit(UserLimits { invocations_per_minute: Some(1), ..UserLimits::default() }).await;
+    assert_eq!(kit.post("/actions/a", "{}").await.status, 202);
+    kit.clock.advance(Duration::from_millis(17_500));
+    let rate = kit.post("/actions/a", "{}").await;
+    rate.is_error(429, "Too many requests in the last minute (count: 2, allowed: 1).");
+    assert_eq!(rate.header("retry-after"), Some("43"));
+    let told = |answer: &crate::kit::Answer| {
+        ["reason", "limit", "allowed", "count"].map(|name| answer.json[name].clone())
+    };
+    assert_eq!(told(&rate), [json!("rate_limit"), json!("invocationsPerMinute"), json!(1), json!(2)]);
+    kit.limit(UserLimits { concurrent_invocations: Some(1), ..UserLimits::default() }).await;
+    kit.scheduler.will(Script::Silence);
+    assert_eq!(kit.post("/actions/a", "{}").await.status, 202);
+    let concurrency = kit.post("/actions/a", "{}").await;
+    assert_eq!(concurrency.header("retry-after"), Some("1"));
+    let expected = [json!("concurrency_limit"), json!("concurrentInvocations"), json!(1), json!(1)];
+    assert_eq!(told(&concurrency), expected);
+    // Where nothing is let through there is no use in coming back.
+    kit.limit(UserLimits { concurrent_invocations: Some(0), ..UserLimits::default() }).await;
+    let never = kit.post("/actions/a", "{}").await;
+    assert_eq!((never.status, never.header("retry-after")), (429, None));
 }
 
 #[tokio::test]

@@ -23,7 +23,8 @@ pub enum Event {
         /// What.
         note: Note,
     },
-    /// Keep the stem cells that the configuration asks for, from now on. Until then there are none.
+    /// Take orders, and keep the stem cells that the configuration asks for, from now on. Until the first time there are
+    /// none; after a `Drain` it is undone.
     Open,
     /// Take no more orders and remove everything, each container once it is idle.
     Drain,

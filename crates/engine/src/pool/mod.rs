@@ -10,10 +10,12 @@ mod entry;
 mod event;
 #[cfg(test)]
 mod tests;
+mod view;
 
 pub use command::Command;
 pub use config::{Config, Reactive, StemCells, TtlError};
 pub use event::Event;
+pub use view::{Starts, View, ViewStage};
 
 use crate::proxy::{Assignment, Note, Spec};
 use cells::{Cells, MOST_EXPIRED};
@@ -36,6 +38,7 @@ pub struct Pool {
     /// How many orders each scheduler has given.
     orders: BTreeMap<SchedulerId, u64>,
     phase: Phase,
+    starts: Starts,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +63,7 @@ impl Pool {
             cells,
             orders: BTreeMap::new(),
             phase: Phase::Serving,
+            starts: Starts::default(),
         }
     }
 
@@ -112,16 +116,20 @@ impl Pool {
             return refuse(order, CreationFailure::ShuttingDown, out);
         }
         if let Some(container) = self.warm(&order) {
+            self.starts.warm += 1;
             return self.assign(container, order, out);
         }
         if let Some(container) = self.stem_cell(&order.spec) {
+            self.starts.stem_cell += 1;
             self.assign(container, order, out);
             return self.cells.taken(now);
         }
         self.cells.missed(&order.spec);
         if !self.make_room(order.spec.memory, out) {
+            self.starts.refused += 1;
             return refuse(order, CreationFailure::NoResources, out);
         }
+        self.starts.cold += 1;
         self.waiting.push_back(order);
         self.start_waiting(out);
     }
@@ -444,8 +452,10 @@ impl Machine for Pool {
             Event::RemoveOutdated { queue, up_to } => self.remove_outdated(&queue, up_to, out),
             Event::SchedulerLost(scheduler) => self.scheduler_lost(scheduler, out),
             Event::Note { container, note } => self.note(now, container, note, out),
-            Event::Open if self.phase == Phase::Serving => self.cells.open(now),
-            Event::Open => {}
+            Event::Open => {
+                self.phase = Phase::Serving;
+                self.cells.open(now);
+            }
             Event::Drain => self.drain(out),
         }
         self.tick(now, out);

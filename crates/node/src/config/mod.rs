@@ -2,10 +2,12 @@
 
 mod keys;
 mod limits;
+mod operators;
 mod roles;
 
 pub use keys::{AtRest, InContainers, Keys};
 pub use limits::{Concurrency, Limits, Logs, Memory, Timeout};
+pub use operators::{Metrics, Operators};
 pub use roles::{Controller, Invoker, OnTimeout, Rules, Scheduler};
 
 use base::config::Checks;
@@ -32,6 +34,10 @@ base::config_section! {
         pub admin: Admin = Admin::default(),
         /// The API keys of subjects.
         pub keys: Keys = Keys::default(),
+        /// What operators are shown beside the admin API, and by which credentials.
+        pub operators: Operators = Operators::default(),
+        /// What is counted for `GET /metrics`.
+        pub metrics: Metrics = Metrics::default(),
         /// What actions and namespaces may use, unless a namespace has limits of its own.
         pub limits: Limits = Limits::default(),
         /// Which runtimes are offered.

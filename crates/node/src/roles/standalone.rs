@@ -14,7 +14,7 @@ use container::{Probe, Verdict};
 use controller::Controller;
 use engine::pool::StemCells;
 use invoker::Invoker;
-use rpc::{ControllerLink, Epoch, InvokerLink, LocalDirectory, SchedulerLink};
+use rpc::{ControllerLink, Epoch, InvokerLink, LocalDirectory, Operated, SchedulerLink};
 use scheduler::Scheduler;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -209,14 +209,20 @@ fn join(
         artifacts: stores.artifacts.clone(),
         activations: stores.activations.clone(),
         scheduler: scheduler_link,
+        operated: Operated { scheduler: Some(scheduler.clone()), invoker: Some(invoker.clone()) },
         clock,
         ids,
         runtimes: Arc::new(announcement.runtimes.clone()),
         secrets: keys.secrets,
         id: CONTROLLER,
     };
-    let controller_config =
-        controller::Config { admin: Some(keys.admin), ..config.controller.to_role(limits) };
+    let loopback = announcement.address.ip().is_loopback();
+    let controller_config = controller::Config {
+        admin: Some(keys.admin),
+        operators: config.operators.to_role(loopback),
+        metrics: config.metrics.to_role(loopback),
+        ..config.controller.to_role(limits)
+    };
     let controller = Controller::new(controller_config, controller_deps);
     let controller_link: Arc<dyn ControllerLink> = controller.clone();
     directory.add_controller(CONTROLLER, &controller_link);

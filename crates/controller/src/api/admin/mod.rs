@@ -7,13 +7,12 @@ mod limits;
 mod paths;
 mod subjects;
 
+use super::auth;
 use super::body::{self, Payload};
 use super::error::ApiError;
 use super::query::Query;
 use super::respond::{self, Body, Reply};
 use crate::Controller;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, Response, request};
 use paths::Route;
@@ -100,14 +99,10 @@ impl Controller {
 /// The secret in the header `Authorization`.
 fn shown_secret(header: &str) -> Option<Vec<u8>> {
     let (scheme, text) = header.split_once(' ')?;
-    let text = text.trim();
     if scheme.eq_ignore_ascii_case("bearer") {
-        return Some(text.as_bytes().to_vec());
+        return Some(text.trim().as_bytes().to_vec());
     }
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let decoded = STANDARD.decode(text).ok()?;
+    let decoded = auth::basic_text(header.as_bytes())?;
     let secret = decoded.strip_prefix(ADMIN.as_bytes())?.strip_prefix(b":")?;
     Some(secret.to_vec())
 }
@@ -115,6 +110,8 @@ fn shown_secret(header: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
 
     #[test]
     fn the_secret_comes_as_bearer_or_as_the_password_of_admin() {
