@@ -1,3 +1,9 @@
+mod admin;
+
+pub(crate) use admin::{
+    AdminArgs, AdminCommand, CreateArgs, LimitsCommand, SetArgs, UserCommand, with_long_namespace,
+};
+
 use base::config::Override;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -20,6 +26,8 @@ pub(crate) enum Command {
     Standalone(StandaloneArgs),
     /// Say what works on this machine and what does not, with reason and remedy.
     Doctor(DoctorArgs),
+    /// Manage users, their keys and limits, as wskadmin does.
+    Admin(AdminArgs),
     /// Check a configuration file and the environment, and say everything that is wrong.
     CheckConfig {
         /// The file.

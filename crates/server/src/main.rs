@@ -6,15 +6,16 @@ mod args;
 mod banner;
 mod commands;
 
-use args::{Arguments, Command};
+use args::{Arguments, Command, with_long_namespace};
 use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::parse_from(with_long_namespace(std::env::args_os()));
     match arguments.command {
         Command::Standalone(args) => commands::standalone::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
+        Command::Admin(args) => commands::admin::run(&args),
         Command::CheckConfig { file } => commands::config::check(file),
         Command::ConfigReference => commands::config::reference(),
         Command::Spawner => node::spawner(),

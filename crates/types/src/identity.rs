@@ -1,5 +1,6 @@
 use crate::{ByteSize, EntityName};
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -47,10 +48,41 @@ impl AuthKey {
     /// Reads `uuid:key`; `None` for anything malformed, which counts as wrong credentials (AUTH-01).
     #[must_use]
     pub fn parse(text: &str) -> Option<AuthKey> {
-        let (uuid, key) = text.split_once(':')?;
-        (is_uuid(uuid) && key.chars().count() == AuthKey::KEY_LENGTH)
-            .then(|| AuthKey { uuid: Arc::from(uuid), key: Arc::from(key) })
+        AuthKey::check(text).ok()
     }
+
+    /// Reads `uuid:key`, for somebody who chooses one and wants to hear what is wrong with it (USR-02).
+    ///
+    /// # Errors
+    /// See [`AuthKeyError`].
+    pub fn check(text: &str) -> Result<AuthKey, AuthKeyError> {
+        let (uuid, key) = text.split_once(':').ok_or(AuthKeyError::NoColon)?;
+        if !is_uuid(uuid) {
+            return Err(AuthKeyError::NoUuid);
+        }
+        match key.chars().count().cmp(&AuthKey::KEY_LENGTH) {
+            Ordering::Less => Err(AuthKeyError::Short),
+            Ordering::Equal => Ok(AuthKey { uuid: Arc::from(uuid), key: Arc::from(key) }),
+            Ordering::Greater => Err(AuthKeyError::Long),
+        }
+    }
+}
+
+/// What is wrong with a text that should be a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthKeyError {
+    /// There are no two halves.
+    #[error("failed to determine authorization id and key")]
+    NoColon,
+    /// The first half is no UUID.
+    #[error("authorization id is not a valid UUID")]
+    NoUuid,
+    /// The second half is short.
+    #[error("authorization key must be at least 64 characters long")]
+    Short,
+    /// The second half is long. Upstream's tool takes such a key, with which nobody can then authenticate (AUTH-01).
+    #[error("authorization key must be no longer than 64 characters")]
+    Long,
 }
 
 /// Five groups of hexadecimal digits: 8-4-4-4-12.

@@ -30,7 +30,7 @@ pub use activation::{Activation, ActivationResponse, StatusCode};
 pub use annotations::{Annotation, Annotations};
 pub use delivery::{Attempt, CreationFailure, Epoch, NackReason};
 pub use exec::{CodeExec, Exec, ExecError, looks_like_base64};
-pub use identity::{AuthKey, Identity, KeyTrace, NamespaceId, Privilege, Subject, UserLimits};
+pub use identity::{AuthKey, AuthKeyError, Identity, KeyTrace, NamespaceId, Privilege, Subject, UserLimits};
 pub use ids::{ActivationId, ActivationIdError, Revision, TransactionId};
 pub use instance::{
     ContainerId, ContainerRef, ControllerId, CreationId, InvokerId, QueueKey, SchedulerId, WarmKey,

@@ -8,9 +8,9 @@ use std::str::FromStr;
 /// What the environment variable of every key begins with.
 pub const VARIABLE_PREFIX: &str = "OXIWHISK_";
 
-/// Variables that begin with the prefix and are no keys: the one that names the file, and those of the project's scripts.
-const OTHER_VARIABLES: [&str; 4] =
-    ["OXIWHISK_CONFIG", "OXIWHISK_BIN", "OXIWHISK_CACHE", "OXIWHISK_NO_INSTALL"];
+/// Variables that begin with the prefix and are no keys: those that name the file and the server, and those of the project's scripts.
+const OTHER_VARIABLES: [&str; 5] =
+    ["OXIWHISK_ADMIN_URL", "OXIWHISK_CONFIG", "OXIWHISK_BIN", "OXIWHISK_CACHE", "OXIWHISK_NO_INSTALL"];
 
 /// The environment variable of a key: `server.port` is `OXIWHISK_SERVER__PORT`.
 #[must_use]

@@ -66,7 +66,7 @@ async fn usr_02_names_and_credentials_are_checked() {
     for (key, text) in [
         (format!("nope:{}", "k".repeat(64)), "authorization id is not a valid UUID"),
         (format!("{uuid}:short"), "authorization key must be at least 64 characters long"),
-        (uuid.to_owned(), "authorization key must be at least 64 characters long"),
+        (uuid.to_owned(), "failed to determine authorization id and key"),
         (format!("{uuid}:{}", "k".repeat(65)), "authorization key must be no longer than 64 characters"),
     ] {
         create(&kit, "alice", &forced(key)).await.is_error(400, text);

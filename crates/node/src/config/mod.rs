@@ -200,12 +200,18 @@ impl Server {
     /// The address of the REST API as functions are told it (RUN-05).
     #[must_use]
     pub fn api_host(&self) -> String {
-        let Server { host, port, .. } = self;
-        self.api_host.clone().unwrap_or_else(|| match host {
+        self.api_host.clone().unwrap_or_else(|| self.url())
+    }
+
+    /// Where a client on this machine finds it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let port = self.port;
+        match self.host {
             host if host.is_unspecified() => format!("http://localhost:{port}"),
             IpAddr::V4(host) => format!("http://{host}:{port}"),
             IpAddr::V6(host) => format!("http://[{host}]:{port}"),
-        })
+        }
     }
 
     fn check(&self, checks: &mut Checks<'_>) {

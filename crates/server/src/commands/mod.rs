@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub(crate) mod admin;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod standalone;
@@ -19,6 +20,11 @@ impl Exit {
     /// Something broke that has no code of its own.
     pub(crate) fn failure(message: String) -> Exit {
         Exit { code: 1, message }
+    }
+
+    /// The arguments make no sense together.
+    pub(crate) fn usage(message: String) -> Exit {
+        Exit { code: 2, message }
     }
 
     /// The configuration is wrong. (2 is for wrong arguments.)

@@ -265,7 +265,8 @@ impl Controller {
             let uuid = present.cloned().unwrap_or_else(|| Arc::from(base::ids::uuid()));
             return Ok(AuthKey { uuid, key: Arc::from(base::ids::secret(AuthKey::KEY_LENGTH)) });
         };
-        let authkey = forced_key(forced)?;
+        let authkey = AuthKey::check(forced.trim());
+        let authkey = authkey.map_err(|error| ApiError::bad_request(error.to_string()))?;
         let own = present.is_some_and(|present| *present == authkey.uuid);
         if !own && self.artifacts.find(&lookup_key(&authkey.uuid)).await?.is_some() {
             return Err(conflict("authorization id belongs to another key"));
@@ -303,23 +304,6 @@ impl Controller {
 fn read_wish(asked: &AdminAsked<'_>) -> Result<KeyWish, ApiError> {
     let Some(text) = asked.payload.json(false)? else { return Ok(KeyWish::default()) };
     serde_json::from_str(text).map_err(|error| ApiError::malformed_json(&error))
-}
-
-/// Credentials that somebody chose (USR-02).
-fn forced_key(text: &str) -> Result<AuthKey, ApiError> {
-    if let Some(authkey) = AuthKey::parse(text.trim()) {
-        return Ok(authkey);
-    }
-    let (uuid, key) = text.trim().split_once(':').unwrap_or((text.trim(), ""));
-    let any_key = "k".repeat(AuthKey::KEY_LENGTH);
-    Err(ApiError::bad_request(if AuthKey::parse(&format!("{uuid}:{any_key}")).is_none() {
-        "authorization id is not a valid UUID"
-    } else if key.chars().count() < AuthKey::KEY_LENGTH {
-        "authorization key must be at least 64 characters long"
-    } else {
-        // Upstream takes such a key, with which nobody can then authenticate (AUTH-01).
-        "authorization key must be no longer than 64 characters"
-    }))
 }
 
 /// USR-02
