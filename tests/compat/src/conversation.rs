@@ -24,7 +24,7 @@ pub struct Step {
     pub shows: String,
     /// Method and target, such as `GET /api/v1`; `~` stands for `/api/v1/namespaces/_`.
     pub request: String,
-    /// Who asks: `guest` (also if absent), `none`, or any other text as the value of `Authorization`.
+    /// Who asks: `guest` (also if absent), `other`, `none`, or any other text as the value of `Authorization`.
     pub auth: Option<String>,
     /// Further headers.
     #[serde(default)]

@@ -1,6 +1,6 @@
 use crate::conversation::{Conversation, Step, Words};
 use oxiwhisk_test_e2e::api::basic;
-use oxiwhisk_test_e2e::{Client, GUEST, Options, Request, Response, Server, shape, time};
+use oxiwhisk_test_e2e::{Client, GUEST, Options, Request, Response, SYSTEM, Server, shape, time};
 use serde_json::{Value, json};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
@@ -13,6 +13,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Host {
     address: SocketAddr,
     key: String,
+    /// The key of another namespace.
+    other: String,
     // Ours, if it is.
     _server: Option<Server>,
 }
@@ -26,8 +28,10 @@ impl Host {
     pub fn from_environment() -> Host {
         let Ok(url) = std::env::var("OXIWHISK_COMPAT_URL") else {
             let server = Server::start(&Options::default());
-            return Host { address: server.address(), key: GUEST.to_owned(), _server: Some(server) };
+            let (key, other) = (GUEST.to_owned(), SYSTEM.to_owned());
+            return Host { address: server.address(), key, other, _server: Some(server) };
         };
+        let other = std::env::var("OXIWHISK_COMPAT_OTHER_KEY").unwrap_or_else(|_| SYSTEM.to_owned());
         let key = std::env::var("OXIWHISK_COMPAT_KEY").unwrap_or_else(|_| GUEST.to_owned());
         let place = url
             .strip_prefix("http://")
@@ -35,7 +39,7 @@ impl Host {
             .trim_end_matches('/');
         let mut found = place.to_socket_addrs().unwrap_or_else(|problem| panic!("{place}: {problem}"));
         let address = found.next().unwrap_or_else(|| panic!("{place} has no address"));
-        Host { address, key, _server: None }
+        Host { address, key, other, _server: None }
     }
 }
 
@@ -56,16 +60,17 @@ pub fn play(conversation: &Conversation, host: &Host) -> Vec<String> {
     wrong
 }
 
-/// `p`: a prefix for names, new in every run; `ns`: the caller's namespace; `nodejs`, `python` …: the default kinds.
+/// `p`: a prefix for names, new in every run; `ns`: the caller's namespace; `other`: another one; `nodejs`, `python` …: the default kinds.
 fn first_words(client: &Client, host: &Host) -> Words {
     let mut words = Words::default();
     words.set("p", &json!(format!("t{:x}", time::unix_millis())));
-    let ask = |target: &str| {
-        let request = Request::new("GET", target).header("Authorization", &basic(&host.key));
+    let ask = |target: &str, key: &str| {
+        let request = Request::new("GET", target).header("Authorization", &basic(key));
         client.send(&request).unwrap_or_else(|problem| panic!("{}: {problem}", host.address)).json()
     };
-    words.set("ns", &ask("/api/v1/namespaces")[0]);
-    let root = ask("/");
+    words.set("ns", &ask("/api/v1/namespaces", &host.key)[0]);
+    words.set("other", &ask("/api/v1/namespaces", &host.other)[0]);
+    let root = ask("/", &host.key);
     for (family, kinds) in root["runtimes"].as_object().into_iter().flatten() {
         let kinds = kinds.as_array().into_iter().flatten();
         if let Some(kind) = kinds.into_iter().find(|kind| kind["default"] == true) {
@@ -108,6 +113,7 @@ fn request_of(step: &Step, host: &Host, words: &Words) -> Result<Request, String
     let mut request = Request::new(method, &target);
     request = match step.auth.as_deref() {
         None | Some("guest") => request.header("Authorization", &basic(&host.key)),
+        Some("other") => request.header("Authorization", &basic(&host.other)),
         Some("none") => request,
         Some(other) => match words.fill(other)?.strip_prefix("key ") {
             Some(key) => request.header("Authorization", &basic(key)),

@@ -49,7 +49,9 @@ conversations! {
     actions_kinds
     activations
     better
+    bindings
     errors
+    feeds
     identities
     invocation
     limits
@@ -57,7 +59,10 @@ conversations! {
     logs
     names
     namespaces
+    packages
     results
+    rules
     runtime
     transport
+    triggers
 }
