@@ -1,7 +1,7 @@
 //! Which rules of the REST API a test holds.
 //!
-//! A rule has an id such as `INV-06`. It is held by a test with the id in its name (`fn inv_06_an_array_is_the_body()`)
-//! or by a step of a conversation that names it (`rules = "INV-06"`); where we differ, `docs/compatibility.md` names it
+//! A rule has an id such as `INV-06`. It is held by a test with the id in its name (`fn inv_06_an_array_is_the_body()`),
+//! by such a part of a conformance suite, or by a step of a conversation that names it (`rules = "INV-06"`); where we differ, `docs/compatibility.md` names it
 //! in the first column of a table below the heading that says so.
 
 use crate::{File, files};
@@ -85,7 +85,9 @@ impl Coverage {
 /// The rules that a file holds.
 fn rules_of(file: &File) -> Vec<Rule> {
     if file.path.ends_with(".rs") {
-        tests(&file.text).into_iter().flat_map(in_name).collect()
+        // The parts of a suite become tests where the suite is used.
+        let suite = file.path.contains("/conformance");
+        tests(&file.text, suite).into_iter().flat_map(in_name).collect()
     } else if file.path.starts_with("tests/compat/conversations/") && file.path.ends_with(".toml") {
         let steps = file.text.lines().filter_map(|line| line.strip_prefix("rules = \""));
         steps.flat_map(|rules| rules.trim_end_matches('"').split(' ')).filter_map(Rule::parse).collect()
@@ -98,8 +100,8 @@ fn rules_of(file: &File) -> Vec<Rule> {
     }
 }
 
-/// The names of the functions that are tests.
-fn tests(text: &str) -> Vec<&str> {
+/// The names of the functions that are tests; in a suite all are.
+fn tests(text: &str, suite: bool) -> Vec<&str> {
     let mut names = Vec::new();
     let mut is_test = false;
     for line in text.lines().map(str::trim) {
@@ -107,7 +109,7 @@ fn tests(text: &str) -> Vec<&str> {
             is_test |= line == "#[test]" || line.contains("::test]") || line.contains("::test(");
         } else if let Some((_, after)) = line.split_once("fn ") {
             let name = after.split(['(', '<']).next().unwrap_or_default();
-            names.extend(is_test.then_some(name));
+            names.extend((is_test || suite).then_some(name));
             is_test = false;
         } else if !line.starts_with("//") {
             is_test = false;

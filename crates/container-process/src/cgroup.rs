@@ -484,7 +484,7 @@ mod tests {
     const LIMITS: GroupLimits = GroupLimits { memory: 256 << 20, processes: 50, cpu_thousandths: Some(500) };
 
     #[test]
-    fn limits_are_written_as_version_2_reads_them() {
+    fn run_17_limits_are_written_as_version_2_reads_them() {
         let (dir, group) = group(true);
         fs::write(dir.path().join("memory.swap.max"), "max").unwrap();
         fs::write(dir.path().join("memory.events"), "oom 3\noom_kill 2\n").unwrap();
@@ -507,7 +507,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_written_as_version_1_reads_them() {
+    fn run_17_limits_are_written_as_version_1_reads_them() {
         let (dir, group) = group(false);
         fs::write(dir.path().join("memory.memsw.limit_in_bytes"), "max").unwrap();
         fs::write(dir.path().join("memory.oom_control"), "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n")

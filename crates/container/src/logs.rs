@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn log_03_log_12_the_time_takes_thirty_columns() {
+    fn log_03_log_12_def_11_the_time_takes_thirty_columns() {
         let text = format(&line(1_476_267_072_123_456_789, "hello"));
         assert_eq!(text, "2016-10-12T10:11:12.123456789Z stdout: hello");
         assert_eq!(format(&line(0, "")), "1970-01-01T00:00:00.000000000Z stdout: ");

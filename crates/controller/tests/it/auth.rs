@@ -91,7 +91,7 @@ async fn auth_07_auth_11_foreign_namespaces_are_403() {
 }
 
 #[tokio::test]
-async fn auth_13_kinds_can_be_restricted() {
+async fn auth_13_err_07_def_09_kinds_can_be_restricted_for_what_is_written() {
     let kit = Kit::new().await;
     kit.action("guest/old", "").await;
     let limits = UserLimits { allowed_kinds: Some(vec!["java:8".to_owned()]), ..UserLimits::default() };

@@ -1,4 +1,41 @@
 use crate::kit::Kit;
+use serde_json::Value;
+
+/// The operations of the document that the server gives: method and path.
+async fn operations(kit: &Kit) -> Vec<(String, String)> {
+    let document = kit.request("GET", "/api/v1/openapi.json").anonymous().send().await.json;
+    let paths = document["paths"].as_object().unwrap();
+    let methods = |(path, methods): (&String, &Value)| -> Vec<(String, String)> {
+        let methods = methods.as_object().unwrap().keys();
+        methods.map(|method| (method.to_uppercase(), path.clone())).collect()
+    };
+    paths.iter().flat_map(methods).collect()
+}
+
+/// What stands in for a parameter.
+const VALUES: [(&str, &str); 8] = [
+    ("{namespace}", "_"),
+    ("{packageName}", "p"),
+    ("{actionName}", "a"),
+    ("{triggerName}", "t"),
+    ("{ruleName}", "r"),
+    ("{activationid}", "0123456789abcdef0123456789abcdef"),
+    ("{extension}", "http"),
+    ("{limit}", "x"),
+];
+
+#[tokio::test]
+async fn http_01_http_10_every_operation_of_the_document_has_a_handler() {
+    let kit = Kit::new().await;
+    let operations = operations(&kit).await;
+    assert!(operations.len() > 30);
+    for (method, template) in operations {
+        let path = VALUES.iter().fold(template, |path, (name, value)| path.replace(name, value));
+        let answer = kit.request(&method, &path).json("{}").send().await;
+        let no_route = answer.json["error"] == "The requested resource could not be found.";
+        assert!(!no_route && ![405, 501].contains(&answer.status), "{method} {path}: {}", answer.text);
+    }
+}
 
 #[tokio::test]
 async fn http_10_the_documents_are_where_clients_look_and_need_no_credentials() {

@@ -223,7 +223,7 @@ async fn ns_01_the_callers_namespace_is_the_only_one() {
 }
 
 #[tokio::test]
-async fn name_02_name_03_bad_names_are_400() {
+async fn name_02_name_03_def_03_bad_names_are_400() {
     let kit = Kit::new().await;
     let illegal = "The name of the entity contains illegal characters.";
     kit.get("/actions/a$b").await.is_error(400, illegal);

@@ -57,6 +57,55 @@ async fn inv_03_the_wait_is_a_number_of_milliseconds() {
 }
 
 #[tokio::test]
+async fn cls_01_atv_08_atv_09_every_status_has_a_number_and_a_text() {
+    let kit = kit().await;
+    for (status, number, text, success) in [
+        (StatusCode::Success, 0, "success", true),
+        (StatusCode::ApplicationError, 1, "application error", false),
+        (StatusCode::DeveloperError, 2, "action developer error", false),
+        (StatusCode::WhiskError, 3, "whisk internal error", false),
+    ] {
+        // The newest stands first in a list.
+        kit.clock.advance(Duration::from_millis(1));
+        kit.scheduler.will(Script::Finish(status, r#"{"x":1}"#));
+        let id = kit.post("/actions/a?blocking=true", "{}").await.activation();
+        let record = kit.get(&format!("/activations/{id}")).await.json;
+        assert_eq!(record["response"]["status"], text);
+        assert_eq!(record["response"]["success"], success);
+        assert_eq!(record["response"].get("statusCode"), None);
+        let summary = &kit.get("/activations?limit=1").await.json[0];
+        assert_eq!((&summary["activationId"], &summary["statusCode"]), (&json!(id), &json!(number)));
+    }
+}
+
+#[tokio::test]
+async fn inv_01_a_call_waits_and_gives_the_result_alone_only_when_asked() {
+    let kit = kit().await;
+    for query in ["", "?blocking=false", "?result=true", "?blocking=false&result=true&timeout=60000"] {
+        let answer = kit.post(&format!("/actions/a{query}"), "{}").await;
+        assert_eq!((answer.status, &answer.json), (202, &json!({ "activationId": answer.activation() })));
+    }
+    let record = kit.post("/actions/a?blocking=true", "{}").await;
+    assert_eq!((record.status, &record.json["response"]["result"]), (200, &json!({ "ok": true })));
+    let result = kit.post("/actions/a?blocking=true&result=true&timeout=1000", "{}").await;
+    assert_eq!((result.status, result.text.as_str()), (200, r#"{"ok":true}"#));
+}
+
+#[tokio::test]
+async fn inv_10_atv_28_where_no_records_are_kept_the_answer_is_whole_and_the_list_has_no_gap() {
+    let kit = kit().await;
+    kit.post("/actions/a?blocking=true", "{}").await;
+    kit.limit(UserLimits { store_activations: Some(false), ..UserLimits::default() }).await;
+    // The script of these tests stores what it runs, as an invoker does for namespaces that keep records.
+    kit.scheduler.will(Script::Drop(StatusCode::DeveloperError, "no"));
+    let answer = kit.post("/actions/a?blocking=true", "{}").await;
+    assert_eq!(answer.json["response"]["result"], json!({ "error": "no" }));
+    assert_eq!(answer.json["response"]["status"], "action developer error");
+    assert_eq!(kit.get("/activations").await.json.as_array().unwrap().len(), 1);
+    assert_eq!(kit.get("/activations?count=true").await.json, json!({ "activations": 1 }));
+}
+
+#[tokio::test]
 async fn inv_04_nobody_waits() {
     let kit = kit().await;
     for query in ["", "?result=true", "?blocking=false"] {

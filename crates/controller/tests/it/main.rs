@@ -12,6 +12,8 @@ mod admin_subjects;
 mod auth;
 mod better;
 mod docs;
+mod entities;
+mod errors;
 mod events;
 mod http;
 mod invoke;
