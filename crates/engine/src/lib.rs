@@ -1,6 +1,7 @@
 //! Every decision, as pure state machines.
 
 pub mod arbiter;
+pub mod compose;
 pub mod creation;
 pub mod kv;
 pub mod pending;

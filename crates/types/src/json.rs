@@ -145,6 +145,30 @@ pub fn text(value: &RawValue) -> Option<String> {
         .then(|| serde_json::Deserializer::from_str(json).deserialize_bytes(TextVisitor).ok())?
 }
 
+/// An object of members that are JSON already, each as `"key":value`.
+#[must_use]
+pub fn object<'a>(members: impl Iterator<Item = &'a str>) -> Raw {
+    let mut text = String::from("{");
+    for (at, member) in members.enumerate() {
+        if at > 0 {
+            text.push(',');
+        }
+        text.push_str(member);
+    }
+    text.push('}');
+    match RawValue::from_string(text) {
+        Ok(object) => Arc::from(object),
+        // Members are made of keys and values that were JSON before; an object of them is JSON too.
+        Err(error) => unreachable!("an object of JSON members is not JSON: {error}"),
+    }
+}
+
+/// One member of an object: `"key":value`.
+#[must_use]
+pub fn member(key: &str, value: &RawValue) -> String {
+    format!("{}:{}", raw(key), value)
+}
+
 /// The outermost form of a JSON value; enough to classify the answer of an action without building it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -323,6 +347,14 @@ mod tests {
         for bad in ["", "{", "{\"a\":}", "[1,]", "{} {}", "nul"] {
             assert!(shape(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn objects_are_made_of_members_that_are_json() {
+        let (one, two) = (parse("1.0").unwrap(), parse("[null]").unwrap());
+        let members = [member("a \"b\"", &one), member("c", &two)];
+        assert_eq!(object(members.iter().map(String::as_str)).get(), r#"{"a \"b\"":1.0,"c":[null]}"#);
+        assert_eq!(object(std::iter::empty()).get(), "{}");
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Defaults {
         let immutable = |p: &&Parameter| closed && p.value.get() != "null";
         let (run, init) = (fragments(run), fragments(init));
         let alone = Arguments {
-            payload: object(run.iter().map(|fragment| fragment.text.as_str())),
+            payload: json::object(run.iter().map(|fragment| fragment.text.as_str())),
             environment: environment(init.iter().map(|fragment| fragment.text.as_str())),
         };
         let immutable = parameters.iter().filter(immutable).map(|p| p.key.clone()).collect();
@@ -102,7 +102,7 @@ impl Defaults {
             // The payload's own text, without its braces.
             let inner = payload.get(1..payload.len().saturating_sub(1)).unwrap_or_default();
             run.extend((!inner.is_empty()).then(|| inner.to_owned()));
-            return Ok(Arguments { payload: object(run.iter().map(String::as_str)), environment: None });
+            return Ok(Arguments { payload: json::object(run.iter().map(String::as_str)), environment: None });
         }
         // What the payload says of an init parameter goes the same way as the parameter (RUN-10).
         let mut init = defaults(&self.init);
@@ -112,7 +112,7 @@ impl Defaults {
             if is_init { init.push(text) } else { run.push(text) }
         }
         Ok(Arguments {
-            payload: object(run.iter().map(String::as_str)),
+            payload: json::object(run.iter().map(String::as_str)),
             environment: environment(init.iter().map(String::as_str)),
         })
     }
@@ -125,24 +125,7 @@ pub(crate) fn check(payload: &str) -> Result<&RawValue, ApiError> {
 }
 
 fn environment<'a>(members: impl ExactSizeIterator<Item = &'a str>) -> Option<Raw> {
-    (members.len() > 0).then(|| object(members))
-}
-
-/// An object of members that are JSON already.
-fn object<'a>(members: impl Iterator<Item = &'a str>) -> Raw {
-    let mut text = String::from("{");
-    for (at, member) in members.enumerate() {
-        if at > 0 {
-            text.push(',');
-        }
-        text.push_str(member);
-    }
-    text.push('}');
-    match RawValue::from_string(text) {
-        Ok(object) => Arc::from(object),
-        // Members are made of keys and values that were JSON before; an object of them is JSON too.
-        Err(error) => unreachable!("an object of JSON members is not JSON: {error}"),
-    }
+    (members.len() > 0).then(|| json::object(members))
 }
 
 #[cfg(test)]
