@@ -50,6 +50,8 @@ pub struct Config {
     pub body_memory: ByteSize,
     /// Who operates the platform (section ADM of the API rules).
     pub operators: Operators,
+    /// Whether the blocking answer of a sequence or composition waits until its record is on the disk.
+    pub durable_answers: bool,
     /// What `GET /metrics` shows; `None`: nothing (ADM-03).
     pub metrics: Option<Metrics>,
 }
@@ -115,6 +117,7 @@ impl Default for Config {
             admin: None,
             body_memory: ByteSize::mb(256),
             operators: Operators::default(),
+            durable_answers: true,
             metrics: None,
         }
     }

@@ -54,6 +54,13 @@ impl Caller {
         Ok(Place(self.usage.clone()))
     }
 
+    /// Takes a place in flight without asking: for a part of a sequence or composition (INV-16, INV-20), or for what an
+    /// earlier process accepted.
+    pub(crate) fn place_of_accepted(&self) -> Place {
+        self.usage.lock().began();
+        Place(self.usage.clone())
+    }
+
     /// Counts one fire of a trigger (THR-02).
     pub(crate) fn admit_fire(&self, unix_millis: u64) -> Result<(), Throttled> {
         let admitted = self.usage.lock().admit_fire(unix_millis, &self.allowance);
@@ -156,14 +163,15 @@ impl Identities {
         generation: Generation,
     ) -> Arc<Caller> {
         let Authenticated { identity, until } = found;
-        let caller = self.caller(identity);
+        let caller = self.caller(Arc::new(identity));
         let remembered = Arc::new(Remembered { caller: caller.clone(), since, until });
         self.cache.insert(key, remembered, generation);
         caller
     }
 
-    /// The caller of an identity that was found before: one in an intent.
-    pub(crate) fn caller(&self, identity: Identity) -> Arc<Caller> {
+    /// Makes a caller of an identity that was authenticated before, such as that of an activation which an earlier
+    /// process accepted.
+    pub(crate) fn caller(&self, identity: Arc<Identity>) -> Arc<Caller> {
         let limits = effective(&self.system, &identity.limits);
         let allowance = Allowance {
             invocations_per_minute: limits.invocations_per_minute,
@@ -174,16 +182,9 @@ impl Identities {
             allowance: allowance.share(self.controllers),
             usage: self.usage(&identity.namespace.name),
             limits,
-            identity: Arc::new(identity),
+            identity,
             observer: self.observer.clone(),
         })
-    }
-
-    /// A place in flight for an activation that was accepted by an earlier process.
-    pub(crate) fn readmit(&self, namespace: &EntityName) -> Place {
-        let usage = self.usage(namespace);
-        usage.lock().began();
-        Place(usage)
     }
 
     /// Forgets every caller: a subject or the limits of a namespace have changed (AUTH-03, AUTH-18). What namespaces

@@ -28,6 +28,7 @@ use base::shutdown::{Phase, ShutdownWatch};
 use base::task::{OnPanic, spawn};
 use entities::Entities;
 use identities::Identities;
+use invoke::OnTheWay;
 use observe::Observer;
 use pending::{Gate, OpenActivations};
 use rpc::Operated;
@@ -58,6 +59,7 @@ pub struct Controller {
     gate: Gate,
     fires: invoke::Fires,
     operated: Operated,
+    on_the_way: OnTheWay,
     observer: Arc<Observer>,
     info: api::Info,
     room: api::Room,
@@ -97,6 +99,7 @@ impl Controller {
             gate: Gate::default(),
             fires: invoke::Fires::new(),
             operated,
+            on_the_way: OnTheWay::new(),
             observer,
             info,
             room,

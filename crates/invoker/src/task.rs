@@ -324,7 +324,10 @@ impl Task {
         let keeps_records = open.message.caller.limits.store_activations != Some(false);
         let stored = keeps_records.then(|| deps.activations.store(record.clone()));
         let ticket = match stored.transpose() {
-            Ok(ticket) => ticket.filter(|_| open.message.blocking && self.invoker.config.durable_answers),
+            // The answer to a sequence waits for the record of the sequence, which comes after those of its parts.
+            Ok(ticket) => ticket.filter(|_| {
+                open.message.blocking && open.message.cause.is_none() && self.invoker.config.durable_answers
+            }),
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::error!(%activation, error, "cannot keep the record of an activation");

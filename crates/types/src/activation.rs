@@ -153,6 +153,12 @@ impl Activation {
         }
     }
 
+    /// Whether it is the record of a sequence or a composition, whose logs are the ids of its parts (ATV-14, ATV-21).
+    #[must_use]
+    pub fn has_parts(&self) -> bool {
+        self.annotations.get("kind").is_some_and(|kind| kind.get() == "\"sequence\"")
+    }
+
     /// The summary that lists show (LIST-11).
     #[must_use]
     pub fn summary(&self) -> ActivationSummary<'_> {

@@ -1,5 +1,5 @@
 use crate::json;
-use crate::{FullyQualifiedName, RuntimeManifest};
+use crate::{EntityName, FullyQualifiedName, RuntimeManifest};
 use base64::Engine as _;
 use bytes::Bytes;
 use serde::ser::SerializeMap;
@@ -154,6 +154,17 @@ impl Exec {
             })
             .collect::<Result<_, _>>()?;
         Ok(Exec::Sequence { components })
+    }
+
+    /// The same where the namespace `_` in the names of components stands for `owner` (HTTP-03).
+    #[must_use]
+    pub fn resolved(self, owner: &EntityName) -> Exec {
+        match self {
+            Exec::Sequence { components } => {
+                Exec::Sequence { components: components.iter().map(|name| name.resolved(owner)).collect() }
+            }
+            other => other,
+        }
     }
 
     /// The kind, as it stands in records and in the annotation `exec`.

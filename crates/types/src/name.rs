@@ -146,6 +146,12 @@ impl EntityPath {
         self.0.split_once('/').map(|(_, package)| package)
     }
 
+    /// The package as a name; `None` for the default package.
+    #[must_use]
+    pub fn package_name(&self) -> Option<EntityName> {
+        self.package().map(|package| EntityName(Arc::from(package)))
+    }
+
     /// The same path where the namespace `_` stands for `owner` (HTTP-03).
     #[must_use]
     pub fn resolved(&self, owner: &EntityName) -> EntityPath {

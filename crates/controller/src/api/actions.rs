@@ -1,6 +1,7 @@
 //! Actions (section ACT of the API rules), but for invoking them.
 
 mod put;
+mod sequence;
 
 use super::Asked;
 use super::error::ApiError;
@@ -37,9 +38,9 @@ impl Target {
     }
 
     /// The action of that name.
-    pub(crate) fn of(name: &FullyQualifiedName) -> Result<Target, ApiError> {
-        let package = name.path.package().map(EntityName::new).transpose()?;
-        Ok(Target { namespace: name.path.namespace(), package, name: name.name.clone() })
+    pub(crate) fn of(name: &FullyQualifiedName) -> Target {
+        let FullyQualifiedName { path, name } = name;
+        Target { namespace: path.namespace(), package: path.package_name(), name: name.clone() }
     }
 
     /// `ns/[pkg/]name`, as the request has it.

@@ -1,8 +1,9 @@
 //! Waiting for the end of an activation, and telling the client of it (INV-05 to INV-10).
 
+use super::intent;
 use super::primitive::{Invocation, keeps_records, refused};
+use super::record::{self, Kind};
 use super::wish::Wish;
-use super::{intent, record};
 use crate::Controller;
 use crate::api::{ApiError, Reply};
 use crate::config::WaitOver;
@@ -30,13 +31,15 @@ impl Controller {
         invocation: Invocation,
         wait: Duration,
     ) -> Result<Waited, ApiError> {
-        let (message, place) = self.message(invocation, true);
+        self.check_parts(&invocation).await?;
+        let ready = self.ready(invocation, true);
+        let (message, kind) = (ready.message.clone(), Kind::of(&ready.action));
         let (sender, mut receiver) = oneshot::channel();
-        self.publish(message.clone(), Some(sender), place).map_err(refused)?;
+        self.start(ready, Some(sender)).map_err(refused)?;
         match tokio::time::timeout(wait, &mut receiver).await {
             Ok(Ok(record)) => Ok(Waited::Ended(record)),
             // The wait is over, or whoever closed the entry did not say how it ended.
-            Err(_) | Ok(Err(_)) => self.waited(&message, receiver).await,
+            Err(_) | Ok(Err(_)) => self.waited(&message, kind, receiver).await,
         }
         .map_err(|error| error.for_activation(message.activation_id))
     }
@@ -46,6 +49,7 @@ impl Controller {
     async fn waited(
         &self,
         message: &ActivationMessage,
+        kind: Kind,
         mut receiver: oneshot::Receiver<Arc<Activation>>,
     ) -> Result<Waited, ApiError> {
         let id = message.activation_id;
@@ -57,7 +61,7 @@ impl Controller {
             return Ok(Waited::Ended(Arc::new(record)));
         }
         if keeps_records(&message.caller) {
-            self.activations.accept(intent::write(message)?)?;
+            self.activations.accept(intent::write(message, kind)?)?;
             // It may be running, so that another process must not run it again.
             let ticket = self.activations.started(id)?;
             self.activations.durable(ticket).await?;
@@ -103,7 +107,7 @@ pub(super) fn finished(record: &Activation, result_only: bool) -> Result<Reply, 
     let body = if result_only || result.starts_with('[') {
         result.as_bytes().to_vec()
     } else {
-        record::without_logs(record).map_err(|error| ApiError::internal(&error))?
+        record::as_answer(record).map_err(|error| ApiError::internal(&error))?
     };
     Ok(Reply::json(status, body).for_activation(record.activation_id))
 }

@@ -1,5 +1,6 @@
 //! What is written down of an accepted activation, so that another process can end it.
 
+use super::record::Kind;
 use bytes::Bytes;
 use rpc::{ActivationMessage, ExecutableAction};
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,8 @@ struct Body<'a> {
     received: u64,
     accepted: u64,
     blocking: bool,
+    #[serde(default, skip_serializing_if = "Kind::is_simple")]
+    kind: Kind,
 }
 
 /// The action as it was when it was invoked.
@@ -52,7 +55,7 @@ struct Action<'a> {
 }
 
 /// The intent of an activation.
-pub(super) fn write(message: &ActivationMessage) -> Result<Intent, StoreError> {
+pub(super) fn write(message: &ActivationMessage, kind: Kind) -> Result<Intent, StoreError> {
     let action = &message.action;
     let body = Body {
         transaction: Cow::Borrowed(&message.transaction_id),
@@ -75,6 +78,7 @@ pub(super) fn write(message: &ActivationMessage) -> Result<Intent, StoreError> {
         received: message.received,
         accepted: message.accepted,
         blocking: message.blocking,
+        kind,
     };
     let activation_id = message.activation_id;
     let body = serde_json::to_vec(&body)
@@ -82,11 +86,11 @@ pub(super) fn write(message: &ActivationMessage) -> Result<Intent, StoreError> {
     Ok(Intent { activation_id, body: Bytes::from(body) })
 }
 
-/// The activation of an intent, with the action as it was.
+/// The activation of an intent, with the action as it was, and what it is.
 pub(super) fn read(
     intent: &Intent,
     controller: ControllerId,
-) -> Result<ActivationMessage, serde_json::Error> {
+) -> Result<(ActivationMessage, Kind), serde_json::Error> {
     let body: Body<'_> = serde_json::from_slice(&intent.body)?;
     let raw = |text: &RawValue| Raw::from(text.to_owned());
     let caller = body.caller.into_owned();
@@ -102,7 +106,8 @@ pub(super) fn read(
         provide_api_key: body.action.provide_api_key,
         slots: body.action.slots.max(1),
     };
-    Ok(ActivationMessage {
+    let kind = body.kind;
+    let message = ActivationMessage {
         activation_id: intent.activation_id,
         transaction_id: body.transaction.into_owned(),
         queue: Arc::new(QueueKey { namespace: caller.namespace.name.clone(), action: name }),
@@ -117,5 +122,6 @@ pub(super) fn read(
         received: body.received,
         accepted: body.accepted,
         journaled: true,
-    })
+    };
+    Ok((message, kind))
 }

@@ -1,10 +1,11 @@
 //! From a request for an invocation to its answer.
 //!
 //! `resolve` finds the action, `parameters` merges the arguments, `primitive` makes the activation and hands it on,
-//! `blocking` waits for its end, `fire` does all this for each rule of a trigger, `intent` and `recover` see to it that
-//! nothing that was accepted is lost.
+//! `compose` runs what has parts, `blocking` waits for the end, `fire` does all this for each rule of a trigger, `intent`
+//! and `recover` see to it that nothing that was accepted is lost.
 
 mod blocking;
+mod compose;
 mod fire;
 mod intent;
 mod parameters;
@@ -15,6 +16,7 @@ mod resolve;
 mod wish;
 
 pub(crate) use blocking::Waited;
+pub(crate) use compose::OnTheWay;
 pub(crate) use fire::Fires;
 pub(crate) use primitive::Invocation;
 pub use recover::Recovered;

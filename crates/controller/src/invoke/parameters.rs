@@ -5,6 +5,7 @@
 
 use crate::api::ApiError;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::sync::Arc;
 use types::json::{self, Raw};
 use types::{Parameter, Parameters};
@@ -41,7 +42,7 @@ struct Fragment {
 
 impl Fragment {
     fn new(parameter: &Parameter) -> Fragment {
-        let text = format!("{}:{}", json::raw(&*parameter.key), parameter.value);
+        let text = json::member(&parameter.key, &parameter.value);
         Fragment { key: parameter.key.clone(), text }
     }
 }
@@ -67,33 +68,43 @@ impl Defaults {
         self.immutable.iter().any(|immutable| **immutable == *key)
     }
 
+    /// Those of a sequence, whose own parameters go nowhere; only what a payload may not set counts (SEQ-04, SEQ-18).
+    pub(crate) fn of_sequence(parameters: &Parameters, closed: bool) -> Defaults {
+        let immutable = Defaults::new(parameters, closed).immutable;
+        Defaults { immutable, ..Defaults::new(&Parameters::default(), false) }
+    }
+
+    /// The arguments with a payload of the platform's own making, or with what flows through a sequence or composition:
+    /// it has no white space and may set everything (SEQ-18). An array takes the place of the parameters (SEQ-05).
+    pub(crate) fn pass(&self, payload: Option<&Raw>) -> Arguments {
+        let Some(payload) = payload else { return self.alone.clone() };
+        let as_it_is = || Arguments { payload: payload.clone(), environment: self.alone.environment.clone() };
+        if self.run.is_empty() && self.init.is_empty() {
+            return as_it_is();
+        }
+        match json::members(payload.get()) {
+            Ok(members) => self.overlaid(payload.get(), &members),
+            Err(_) => as_it_is(),
+        }
+    }
+
     /// The arguments with a client's payload, which is an object (see [`check`]).
     pub(crate) fn merge(&self, payload: Option<&RawValue>) -> Result<Arguments, ApiError> {
         let Some(payload) = payload else { return Ok(self.alone.clone()) };
-        if self.is_empty() {
+        if self.run.is_empty() && self.init.is_empty() && self.immutable.is_empty() {
             return Ok(Arguments { payload: json::compacted(payload), environment: None });
         }
-        self.overlaid(&json::compact(payload.get()), |key| !self.is_immutable(key))
-    }
-
-    /// The arguments with a payload of the platform's own making, which has no white space and may set everything.
-    pub(crate) fn overlay(&self, payload: Box<RawValue>) -> Result<Arguments, ApiError> {
-        if self.is_empty() {
-            return Ok(Arguments { payload: Arc::from(payload), environment: None });
-        }
-        self.overlaid(payload.get(), |_| true)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.run.is_empty() && self.init.is_empty()
-    }
-
-    fn overlaid(&self, payload: &str, may_set: impl Fn(&str) -> bool) -> Result<Arguments, ApiError> {
-        let members = json::members(payload).map_err(|error| ApiError::malformed_json(&error))?;
-        let given = |key: &str| members.iter().any(|(name, _)| name == key);
-        if !members.iter().all(|(key, _)| may_set(key)) {
+        let payload = json::compact(payload.get());
+        let members = json::members(&payload).map_err(|error| ApiError::malformed_json(&error))?;
+        if members.iter().any(|(key, _)| self.is_immutable(key)) {
             return Err(ApiError::parameters_not_allowed());
         }
+        Ok(self.overlaid(&payload, &members))
+    }
+
+    /// The members of `payload` over the parameters.
+    fn overlaid(&self, payload: &str, members: &[(Cow<'_, str>, &RawValue)]) -> Arguments {
+        let given = |key: &str| members.iter().any(|(name, _)| name == key);
         let defaults = |all: &[Fragment]| -> Vec<String> {
             all.iter().filter(|fragment| !given(&fragment.key)).map(|f| f.text.clone()).collect()
         };
@@ -102,19 +113,19 @@ impl Defaults {
             // The payload's own text, without its braces.
             let inner = payload.get(1..payload.len().saturating_sub(1)).unwrap_or_default();
             run.extend((!inner.is_empty()).then(|| inner.to_owned()));
-            return Ok(Arguments { payload: json::object(run.iter().map(String::as_str)), environment: None });
+            return Arguments { payload: json::object(run.iter().map(String::as_str)), environment: None };
         }
         // What the payload says of an init parameter goes the same way as the parameter (RUN-10).
         let mut init = defaults(&self.init);
-        for (key, value) in &members {
-            let text = format!("{}:{}", json::raw(&**key), value.get());
+        for (key, value) in members {
+            let text = json::member(key, value);
             let is_init = self.init.iter().any(|fragment| *fragment.key == **key);
             if is_init { init.push(text) } else { run.push(text) }
         }
-        Ok(Arguments {
+        Arguments {
             payload: json::object(run.iter().map(String::as_str)),
             environment: environment(init.iter().map(String::as_str)),
-        })
+        }
     }
 }
 
@@ -197,6 +208,36 @@ mod tests {
         assert_eq!(refused.text(), text);
         let merged = merge(r#"{"n":2,"b":3}"#).unwrap();
         assert_eq!(merged.payload.get(), r#"{"a":1,"n":2,"b":3}"#);
+    }
+
+    #[test]
+    fn seq_04_seq_05_seq_18_a_part_gets_what_flows_over_its_own_parameters() {
+        let parameters =
+            r#"[{"key":"a","value":1},{"key":"b","value":2},{"key":"i","value":"x","init":true}]"#;
+        let pass = |closed, payload: Option<&str>| {
+            let payload = payload.map(|text| json::parse(text).unwrap());
+            let arguments = defaults(parameters, closed).pass(payload.as_ref());
+            (arguments.payload.get().to_owned(), arguments.environment.map(|env| env.get().to_owned()))
+        };
+        let environment = Some(r#"{"i":"x"}"#.to_owned());
+        assert_eq!(pass(false, None), (r#"{"a":1,"b":2}"#.to_owned(), environment.clone()));
+        let laid_over = (r#"{"b":2,"a":3,"c":4}"#.to_owned(), environment.clone());
+        assert_eq!(pass(true, Some(r#"{"a":3,"c":4}"#)), laid_over);
+        assert_eq!(pass(false, Some(r#"[{"a":3}]"#)), (r#"[{"a":3}]"#.to_owned(), environment));
+    }
+
+    #[test]
+    fn seq_18_a_sequence_keeps_its_parameters_to_itself() {
+        let parameters =
+            serde_json::from_str(r#"[{"key":"a","value":1},{"key":"i","value":2,"init":true}]"#).unwrap();
+        let merge =
+            |closed, text| Defaults::of_sequence(&parameters, closed).merge(Some(check(text).unwrap()));
+        let open = merge(false, r#"{"a":5}"#).unwrap();
+        assert_eq!((open.payload.get(), open.environment.is_none()), (r#"{"a":5}"#, true));
+        assert_eq!(merge(true, r#"{"b":5}"#).unwrap().payload.get(), r#"{"b":5}"#);
+        assert!(merge(true, r#"{"a":5}"#).is_err());
+        assert!(merge(true, r#"{"i":5}"#).is_err());
+        assert_eq!(Defaults::of_sequence(&parameters, true).merge(None).unwrap().payload.get(), "{}");
     }
 
     fn json() -> impl Strategy<Value = Value> {

@@ -2,18 +2,20 @@
 
 use super::intent;
 use super::parameters::Arguments;
-use super::record;
+use super::record::{self, Kind};
 use super::resolve::ResolvedAction;
 use crate::Controller;
 use crate::api::ApiError;
 use crate::identities::{Caller, Place};
 use crate::pending::Open;
+use engine::compose::Form;
 use engine::pending::patience;
 use rpc::{Ack, ActivationMessage, Outcome, Refusal};
 use std::sync::Arc;
 use std::time::Duration;
+use store::Ticket;
 use tokio::sync::oneshot;
-use types::{Activation, ActivationId, TraceContext, TransactionId};
+use types::{Activation, ActivationId, Identity, TraceContext, TransactionId};
 
 /// What an invocation needs, checked and complete.
 #[derive(Debug)]
@@ -39,18 +41,28 @@ pub(crate) struct Invocation {
     pub(crate) trace: Option<TraceContext>,
 }
 
+/// An activation that can be handed on.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) action: Arc<ResolvedAction>,
+    pub(super) caller: Arc<Caller>,
+    pub(super) message: Arc<ActivationMessage>,
+    pub(super) place: Place,
+}
+
 impl Controller {
     /// Accepts an invocation that nobody waits for (INV-04). The intent is on the disk before anything else happens, so
     /// that an id that was answered is never lost.
     pub(crate) async fn invoke_detached(&self, invocation: Invocation) -> Result<ActivationId, ApiError> {
-        let (message, place) = self.message(invocation, false);
-        let id = message.activation_id;
-        let ticket = match message.journaled {
-            true => Some(self.activations.accept(intent::write(&message)?)?),
+        self.check_parts(&invocation).await?;
+        let ready = self.ready(invocation, false);
+        let id = ready.message.activation_id;
+        let ticket = match ready.message.journaled {
+            true => Some(self.activations.accept(intent::write(&ready.message, Kind::of(&ready.action))?)?),
             false => None,
         };
         // From here on a client that goes away does not stop it: the activation is submitted all the same.
-        let accepted = Accepted { controller: self, message: Some(message), place: Some(place) };
+        let accepted = Accepted { controller: self, ready: Some(ready) };
         if let Some(ticket) = ticket
             && let Err(error) = self.activations.durable(ticket).await
         {
@@ -66,12 +78,21 @@ impl Controller {
         ActivationId::from_bits(self.ids.time_ordered())
     }
 
+    /// INV-19
+    pub(super) async fn check_parts(&self, invocation: &Invocation) -> Result<(), ApiError> {
+        match &invocation.action.form {
+            Some(Form::Sequence(components)) => self.may_use(&invocation.caller, components).await,
+            Some(Form::Conductor { .. }) | None => Ok(()),
+        }
+    }
+
     /// Makes the message of an invocation.
-    pub(super) fn message(&self, invocation: Invocation, blocking: bool) -> (Arc<ActivationMessage>, Place) {
+    pub(super) fn ready(&self, invocation: Invocation, blocking: bool) -> Ready {
         let Invocation { id, action, caller, arguments, transaction, received, place, cause, trace } =
             invocation;
-        // A namespace that keeps no records gives up the promise that goes with them.
-        let journaled = !blocking && keeps_records(&caller.identity);
+        // A namespace that keeps no records gives up the promise that goes with them. The id of a part is known to
+        // nobody before the whole has ended.
+        let journaled = !blocking && cause.is_none() && keeps_records(&caller.identity);
         let span = self.ids.random();
         let message = Arc::new(ActivationMessage {
             activation_id: id,
@@ -90,7 +111,19 @@ impl Controller {
             accepted: self.clock.unix_nanos() / 1000,
             journaled,
         });
-        (message, place)
+        Ready { action, caller, message, place }
+    }
+
+    /// Hands an activation on: to the balancer, or to what runs its parts.
+    pub(super) fn start(
+        &self,
+        ready: Ready,
+        waiter: Option<oneshot::Sender<Arc<Activation>>>,
+    ) -> Result<(), Refusal> {
+        match ready.action.form {
+            None => self.publish(ready.message, waiter, ready.place),
+            Some(_) => self.compose(ready, waiter),
+        }
     }
 
     /// Notes an activation as open and hands it on.
@@ -108,7 +141,8 @@ impl Controller {
 
     /// Ends an activation that was open with a record that is made here.
     fn end_here(&self, open: Open, status: types::StatusCode, text: &str) {
-        let record = Arc::new(record::unrun(&open.message, status, text, self.clock.unix_millis()));
+        let record =
+            Arc::new(record::unrun(&open.message, Kind::Simple, status, text, self.clock.unix_millis()));
         self.keep(&open.message.caller, record.clone());
         self.finish(open, record);
     }
@@ -121,14 +155,11 @@ impl Controller {
         }
     }
 
-    /// Stores a record that is made here.
-    pub(super) fn keep(&self, caller: &types::Identity, record: Arc<Activation>) {
+    /// Stores a record that is made here. `None`: it is not kept.
+    pub(super) fn keep(&self, caller: &Identity, record: Arc<Activation>) -> Option<Ticket> {
         let id = record.activation_id;
-        if keeps_records(caller)
-            && let Err(error) = self.activations.store(record)
-        {
-            tracing::error!(activation = %id, %error, "a record was not stored");
-        }
+        let stored = keeps_records(caller).then(|| self.activations.store(record))?;
+        stored.inspect_err(|error| tracing::error!(activation = %id, %error, "a record was not stored")).ok()
     }
 
     /// Ends activations whose end was never heard of.
@@ -153,7 +184,7 @@ impl rpc::ControllerLink for Controller {
 }
 
 /// ATV-22
-pub(super) fn keeps_records(identity: &types::Identity) -> bool {
+pub(super) fn keeps_records(identity: &Identity) -> bool {
     identity.limits.store_activations != Some(false)
 }
 
@@ -180,8 +211,7 @@ pub(super) fn refused(refusal: Refusal) -> ApiError {
 /// the intent may be on the disk already.
 struct Accepted<'a> {
     controller: &'a Controller,
-    message: Option<Arc<ActivationMessage>>,
-    place: Option<Place>,
+    ready: Option<Ready>,
 }
 
 impl Accepted<'_> {
@@ -191,27 +221,29 @@ impl Accepted<'_> {
     }
 
     fn submit_once(&mut self) -> Result<(), Refusal> {
-        let (Some(message), Some(place)) = (self.message.take(), self.place.take()) else { return Ok(()) };
-        let published = self.controller.publish(message.clone(), None, place);
-        if let Err(refusal) = &published {
+        let Some(ready) = self.ready.take() else { return Ok(()) };
+        let (message, kind) = (ready.message.clone(), Kind::of(&ready.action));
+        let started = self.controller.start(ready, None);
+        if let Err(refusal) = &started {
             let (status, text) = record::of_refusal(refusal);
-            self.end(&message, status, text);
+            self.end(&message, kind, status, text);
         }
-        published
+        started
     }
 
     /// Gives it up with a record.
     fn refuse(mut self, text: &str) {
-        if let Some(message) = self.message.take() {
-            self.end(&message, types::StatusCode::WhiskError, text);
+        if let Some(ready) = self.ready.take() {
+            self.end(&ready.message, Kind::of(&ready.action), types::StatusCode::WhiskError, text);
         }
     }
 
-    fn end(&self, message: &ActivationMessage, status: types::StatusCode, text: &str) {
+    fn end(&self, message: &ActivationMessage, kind: Kind, status: types::StatusCode, text: &str) {
         if message.journaled {
-            let record = record::unrun(message, status, text, self.controller.clock.unix_millis());
+            let now = self.controller.clock.unix_millis();
+            let record = Arc::new(record::unrun(message, kind, status, text, now));
             self.controller.ended(&message.caller, &record);
-            self.controller.keep(&message.caller, Arc::new(record));
+            self.controller.keep(&message.caller, record);
         }
     }
 }

@@ -2,23 +2,28 @@
 
 use super::fire;
 use super::intent;
-use super::record;
+use super::primitive::Ready;
+use super::record::{self, Kind};
 use super::resolve::ResolvedAction;
 use crate::Controller;
-use crate::api::ApiError;
-use crate::entities::PackageView;
-use rpc::{ActivationMessage, ExecutableAction, Refusal};
+use crate::identities::Caller;
+use bytes::Bytes;
+use rpc::{ActivationMessage, Refusal};
+use serde::Deserialize;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{StoreError, Unfinished};
-use types::{ActivationId, EntityName, FullyQualifiedName, StatusCode};
+use store::{ActivationQuery, StoreError, Unfinished};
+use types::{Activation, ActivationId, ActivationResponse, FullyQualifiedName, StatusCode};
 
 /// For how long an activation that nobody takes is offered again, in all, and in which steps. After a start invokers
 /// may not be there yet, and queues may be full of the other activations of the earlier process.
 const PATIENCE: Duration = Duration::from_secs(300);
 const FIRST_STEP: Duration = Duration::from_millis(20);
 const LAST_STEP: Duration = Duration::from_secs(1);
+
+/// How many records of a namespace are looked through for the parts of a sequence that was under way, the newest first.
+const LOOKED_THROUGH: usize = 10_000;
 
 /// What became of the activations of earlier processes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,7 +55,7 @@ impl Controller {
                 continue;
             }
             match self.prepare(unfinished).await {
-                Ok(Some(message)) => waiting.push(message),
+                Ok(Some(one)) => waiting.push(one),
                 Ok(None) => recovered.ended += 1,
                 Err(error) => {
                     tracing::error!(activation = %id, %error, "an activation of an earlier process is left unfinished");
@@ -71,27 +76,34 @@ impl Controller {
         recovered
     }
 
-    /// The message to submit again; `None`: it has been ended.
-    async fn prepare(&self, unfinished: Unfinished) -> Result<Option<Arc<ActivationMessage>>, StoreError> {
+    /// What is to be submitted again; `None`: it has been ended.
+    async fn prepare(&self, unfinished: Unfinished) -> Result<Option<Waiting>, StoreError> {
         let Unfinished { intent, started } = unfinished;
-        let message = intent::read(&intent, self.id).map_err(|error| {
+        let (message, kind) = intent::read(&intent, self.id).map_err(|error| {
             StoreError::new(format!("read the intent of {}", intent.activation_id), error)
         })?;
         if started {
-            self.end_unfinished(&message, StatusCode::WhiskError, record::LOST_RUN)?;
+            let record = self.lost(&message, kind).await?;
+            self.end_unfinished(&message, record)?;
             return Ok(None);
         }
-        match self.current_action(&message.action).await {
+        let old = &message.action;
+        let through = old.binding.as_ref().unwrap_or(&old.name.path);
+        let reached = FullyQualifiedName::new(through.clone(), old.name.name.clone());
+        match self.action_at(&reached).await {
             Ok(Some(action)) => {
-                let action = action.executable.clone();
-                Ok(Some(Arc::new(ActivationMessage { action, ..message })))
+                let caller = self.identities.caller(message.caller.clone());
+                let message = ActivationMessage { action: action.executable.clone(), ..message };
+                Ok(Some(Waiting { action, caller, message: Arc::new(message) }))
             }
             Err(error) if error.status().is_server_error() => {
                 Err(StoreError::new("read the action", error.text().to_owned()))
             }
             // It is no more, or something else has its name by now.
             Ok(None) | Err(_) => {
-                self.end_unfinished(&message, StatusCode::ApplicationError, record::ACTION_GONE)?;
+                let (status, text) = (StatusCode::ApplicationError, record::ACTION_GONE);
+                let record = record::unrun(&message, kind, status, text, self.clock.unix_millis());
+                self.end_unfinished(&message, record)?;
                 Ok(None)
             }
         }
@@ -99,22 +111,23 @@ impl Controller {
 
     /// Offers activations, oldest first, until each is taken or cannot be. One that is refused does not hold up the
     /// others.
-    async fn resubmit(&self, mut waiting: Vec<Arc<ActivationMessage>>, recovered: &mut Recovered) {
+    async fn resubmit(&self, mut waiting: Vec<Waiting>, recovered: &mut Recovered) {
         let (mut waited, mut step) = (Duration::ZERO, FIRST_STEP);
         while !waiting.is_empty() {
             let mut refused = Vec::new();
-            for message in waiting {
-                let place = self.identities.readmit(&message.caller.namespace.name);
-                match self.publish(message.clone(), None, place) {
+            for one in waiting {
+                match self.start(one.ready(), None) {
                     Ok(()) => recovered.resubmitted += 1,
                     Err(refusal) if waited >= PATIENCE || refusal == Refusal::NoCapacity => {
                         let (status, text) = record::of_refusal(&refusal);
-                        match self.end_unfinished(&message, status, text) {
+                        let (kind, now) = (Kind::of(&one.action), self.clock.unix_millis());
+                        let record = record::unrun(&one.message, kind, status, text, now);
+                        match self.end_unfinished(&one.message, record) {
                             Ok(()) => recovered.ended += 1,
                             Err(_) => recovered.left += 1,
                         }
                     }
-                    Err(_) => refused.push(message),
+                    Err(_) => refused.push(one),
                 }
             }
             waiting = refused;
@@ -126,35 +139,63 @@ impl Controller {
         }
     }
 
-    /// The action as it is now, reached as it was.
-    async fn current_action(&self, old: &ExecutableAction) -> Result<Option<Arc<ResolvedAction>>, ApiError> {
-        let generation = self.entities.generation();
-        let through = old.binding.as_ref().unwrap_or(&old.name.path);
-        let view = match through.package().map(EntityName::new).transpose()? {
-            None => None,
-            Some(package) => match self.entities.package(&through.namespace(), &package).await? {
-                None => return Ok(None),
-                Some(view) => Some(view),
-            },
-        };
-        let path = format!("{through}/{}", old.name.name);
-        let name = match view.as_ref().map(PackageView::path) {
-            Some(path) => FullyQualifiedName::new(path, old.name.name.clone()),
-            None => old.name.clone(),
-        };
-        self.entities.resolve(&path, &name, view.as_ref(), generation).await
+    /// The record of what was running when the server stopped.
+    async fn lost(&self, message: &ActivationMessage, kind: Kind) -> Result<Activation, StoreError> {
+        let now = self.clock.unix_millis();
+        if kind == Kind::Simple {
+            return Ok(record::unrun(message, kind, StatusCode::WhiskError, record::LOST_RUN, now));
+        }
+        let parts = self.known_parts(message).await?;
+        let response = ActivationResponse::error(StatusCode::WhiskError, record::LOST_ON_THE_WAY);
+        Ok(record::unrun_parts(message, kind, &parts, response, now))
     }
 
-    /// Ends an activation of an earlier process with a record.
-    fn end_unfinished(
-        &self,
-        message: &ActivationMessage,
-        status: StatusCode,
-        text: &str,
-    ) -> Result<(), StoreError> {
-        let record = Arc::new(record::unrun(message, status, text, self.clock.unix_millis()));
+    /// The parts of a sequence or composition that have records, in the order in which they ran.
+    async fn known_parts(&self, message: &ActivationMessage) -> Result<Vec<ActivationId>, StoreError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Summary {
+            activation_id: ActivationId,
+            cause: Option<ActivationId>,
+        }
+        let query = ActivationQuery {
+            namespace: message.caller.namespace.name.to_string(),
+            name: None,
+            since: Some(message.received),
+            upto: None,
+            skip: 0,
+            limit: LOOKED_THROUGH,
+        };
+        let summaries = self.activations.summaries(&query).await?;
+        let read = |text: &Bytes| serde_json::from_slice::<Summary>(text).ok();
+        let caused = |summary: &Summary| summary.cause == Some(message.activation_id);
+        let mut parts: Vec<ActivationId> =
+            summaries.iter().filter_map(read).filter(caused).map(|summary| summary.activation_id).collect();
+        // Ids are in the order of time.
+        parts.sort_unstable();
+        Ok(parts)
+    }
+
+    /// Ends an activation of an earlier process.
+    fn end_unfinished(&self, message: &ActivationMessage, record: Activation) -> Result<(), StoreError> {
+        let record = Arc::new(record);
         self.activations.store(record.clone())?;
         self.ended(&message.caller, &record);
         Ok(())
+    }
+}
+
+/// An activation of an earlier process that is to be handed on.
+struct Waiting {
+    action: Arc<ResolvedAction>,
+    caller: Arc<Caller>,
+    message: Arc<ActivationMessage>,
+}
+
+impl Waiting {
+    /// For one try.
+    fn ready(&self) -> Ready {
+        let (action, caller, message) = (self.action.clone(), self.caller.clone(), self.message.clone());
+        Ready { place: caller.place_of_accepted(), action, caller, message }
     }
 }

@@ -7,9 +7,12 @@ use crate::cache::Generation;
 use crate::entities::{PackageAccess, PackageView};
 use crate::entitlement;
 use crate::identities::Caller;
+use engine::compose::Form;
 use http::StatusCode;
 use rpc::ExecutableAction;
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 use types::{Action, EntityName, Exec, FullyQualifiedName, QueueKey, Revision, RuntimeKind};
 
 /// An action as it is invoked under one path.
@@ -25,19 +28,12 @@ pub(crate) struct ResolvedAction {
     pub(crate) access: Option<PackageAccess>,
     /// How the web may call it, if it may (WEB-04).
     export: Option<Arc<Export>>,
-    /// What cannot be invoked.
-    obstacle: Option<Obstacle>,
+    /// How its parts are found; `None`: it just runs.
+    pub(crate) form: Option<Form>,
+    /// Whether its kind is no longer supported (ACT-20).
+    pub(super) deprecated: bool,
     /// The ids of the documents that it is made of.
     parts: Vec<String>,
-}
-
-/// Why an action that is there cannot be invoked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Obstacle {
-    /// Its kind is no longer supported (ACT-20).
-    Deprecated,
-    /// It is a sequence.
-    Sequence,
 }
 
 /// An action that the caller may invoke if it is there.
@@ -78,15 +74,24 @@ impl ResolvedAction {
             parts.push(view.package.fully_qualified_name().to_string());
             parts.extend(view.provider.as_ref().map(|p| p.fully_qualified_name().to_string()));
         }
-        let obstacle = match action.exec {
-            Exec::Sequence { .. } => Some(Obstacle::Sequence),
-            Exec::Code(_) | Exec::Blackbox { .. } => deprecated.then_some(Obstacle::Deprecated),
-        };
         let image = match &action.exec {
             Exec::Blackbox { image, .. } => Some(Arc::from(image.as_str())),
             Exec::Code(_) | Exec::Sequence { .. } => None,
         };
         let annotations = &action.annotations;
+        let closed = annotations.is_truthy("final");
+        let (form, defaults) = match &action.exec {
+            // Its being a conductor too is ignored (SEQ-20).
+            Exec::Sequence { components } => {
+                (Some(Form::Sequence(Arc::from(&**components))), Defaults::of_sequence(&parameters, closed))
+            }
+            Exec::Code(_) | Exec::Blackbox { .. } => {
+                let timeout = Duration::from_millis(action.limits.timeout);
+                let conductor = Form::Conductor { timeout, memory: action.limits.memory };
+                let form = annotations.is_truthy("conductor").then_some(conductor);
+                (form, Defaults::new(&parameters, closed))
+            }
+        };
         let executable = Arc::new(ExecutableAction {
             binding: package.and_then(PackageView::binding),
             version: action.version,
@@ -105,11 +110,12 @@ impl ResolvedAction {
         let namespace = root.unwrap_or_else(|| name.path.namespace());
         ResolvedAction {
             executable,
-            defaults: Defaults::new(&parameters, annotations.is_truthy("final")),
+            defaults,
             queue: Arc::new(QueueKey { namespace, action: name }),
             access: package.map(PackageView::access),
             export: Export::of(annotations).map(Arc::new),
-            obstacle,
+            form,
+            deprecated,
             parts,
         }
     }
@@ -127,16 +133,9 @@ impl ResolvedAction {
         Arc::new(QueueKey { namespace: namespace.clone(), action: self.executable.name.clone() })
     }
 
-    /// What stands against invoking it.
+    /// Itself, unless its kind is no longer supported (ACT-20).
     fn invocable(self: Arc<Self>) -> Result<Arc<ResolvedAction>, ApiError> {
-        match self.obstacle {
-            None => Ok(self),
-            Some(Obstacle::Deprecated) => Err(deprecated(&self.executable.kind)),
-            Some(Obstacle::Sequence) => {
-                let text = "Sequences cannot be invoked on this server.";
-                Err(ApiError::new(StatusCode::NOT_IMPLEMENTED, text))
-            }
-        }
+        if self.deprecated { Err(deprecated(&self.executable.kind)) } else { Ok(self) }
     }
 }
 
@@ -203,39 +202,68 @@ impl Controller {
             true => error,
             false => ApiError::not_found(),
         };
-        let path = target.path();
-        let action = match self.entities.remembered(&path) {
-            Some(known) => Some(known),
-            None => {
-                let generation = self.entities.generation();
-                let view = match &target.package {
-                    None => None,
-                    Some(package) => {
-                        let view = self.entities.package(&target.namespace, package).await.map_err(hide)?;
-                        Some(view.ok_or_else(ApiError::not_found)?)
-                    }
-                };
-                let name = view.as_ref().map_or_else(
-                    || target.full_name(),
-                    |view| FullyQualifiedName::new(view.path(), target.name.clone()),
-                );
-                self.entities.resolve(&path, &name, view.as_ref(), generation).await.map_err(hide)?
-            }
-        };
-        let action = action.ok_or_else(ApiError::not_found)?;
+        let action =
+            self.action_at(&target.full_name()).await.map_err(hide)?.ok_or_else(ApiError::not_found)?;
         let export = action.export.clone().ok_or_else(ApiError::not_found)?;
         Ok((action.invocable()?, export))
     }
 
+    /// Checks that the caller may invoke, and so read, each of these (AUTH-14, INV-19, ERR-06).
+    pub(crate) async fn may_use(
+        &self,
+        caller: &Caller,
+        names: &[FullyQualifiedName],
+    ) -> Result<(), ApiError> {
+        let mut refused = BTreeSet::new();
+        for name in names {
+            match self.find_invocable(caller, &Target::of(name)).await {
+                Ok(_) => {}
+                Err(error) if error.status() == StatusCode::FORBIDDEN => {
+                    drop(refused.insert(name.to_string()))
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if refused.is_empty() {
+            return Ok(());
+        }
+        Err(ApiError::forbidden_resource(refused.into_iter().collect::<Vec<_>>().join(", ")))
+    }
+
     /// Reads the action, if it is not known yet.
     pub(super) async fn resolve(&self, found: Found) -> Result<Arc<ResolvedAction>, ApiError> {
-        let action = match found {
-            Found::Known(known) => Some(known),
+        let action = self.read(found).await?.ok_or_else(ApiError::not_found)?;
+        action.invocable()
+    }
+
+    /// The action that was looked for, whether or not it can be invoked.
+    pub(super) async fn read(&self, found: Found) -> Result<Option<Arc<ResolvedAction>>, ApiError> {
+        match found {
+            Found::Known(known) => Ok(Some(known)),
             Found::Unknown(unread) => {
                 let Unread { path, name, package, generation } = *unread;
-                self.entities.resolve(&path, &name, package.as_ref(), generation).await?
+                self.entities.resolve(&path, &name, package.as_ref(), generation).await
             }
+        }
+    }
+
+    /// The action of that name, through a binding where the name leads through one. Whoever asks was let in before.
+    pub(super) async fn action_at(
+        &self,
+        name: &FullyQualifiedName,
+    ) -> Result<Option<Arc<ResolvedAction>>, ApiError> {
+        let path = name.to_string();
+        if let Some(known) = self.entities.remembered(&path) {
+            return Ok(Some(known));
+        }
+        let generation = self.entities.generation();
+        let Some(package) = name.path.package_name() else {
+            return self.entities.resolve(&path, name, None, generation).await;
         };
-        action.ok_or_else(ApiError::not_found)?.invocable()
+        let Some(view) = self.entities.package(&name.path.namespace(), &package).await? else {
+            return Ok(None);
+        };
+        let name = FullyQualifiedName::new(view.path(), name.name.clone());
+        self.entities.resolve(&path, &name, Some(&view), generation).await
     }
 }

@@ -281,7 +281,8 @@ impl<A: Clone> Composition<A> {
         conductor.state = reply.state;
         match part_name(&action, &self.scope.caller) {
             None => {
-                let text = format!("Failed to parse action name from json value {action} during composition.");
+                let text =
+                    format!("Failed to parse action name from json value {action} during composition.");
                 self.tell(&text)
             }
             Some(_) if self.counts.parts >= self.scope.limit => self.too_many(),
@@ -306,8 +307,7 @@ impl<A: Clone> Composition<A> {
     /// SEQ-11, CON-07
     fn missing(&mut self, name: &FullyQualifiedName) -> Next<A> {
         if self.in_composition() {
-            return self
-                .tell(&format!("Failed to resolve action with name '{name}' during composition."));
+            return self.tell(&format!("Failed to resolve action with name '{name}' during composition."));
         }
         Next::Finish(ActivationResponse::error(StatusCode::ApplicationError, COMPONENT_MISSING))
     }
@@ -351,7 +351,9 @@ fn has_error(response: &ActivationResponse) -> bool {
 
 /// CON-16, DEF-07
 fn array_in_composition(id: ActivationId) -> ActivationResponse {
-    let text = format!("Activation {id} answered with an array, but in a composition only objects can be passed on.");
+    let text = format!(
+        "Activation {id} answered with an array, but in a composition only objects can be passed on."
+    );
     ActivationResponse::error(StatusCode::WhiskError, &text)
 }
 

@@ -18,9 +18,8 @@ impl Reply {
     /// Reads an object; anything else says nothing.
     pub(super) fn read(result: &str) -> Reply {
         let members = json::members(result).unwrap_or_default();
-        let member = |name: &str| {
-            members.iter().find(|(key, _)| key == name).map(|(_, value)| json::compacted(value))
-        };
+        let member =
+            |name: &str| members.iter().find(|(key, _)| key == name).map(|(_, value)| json::compacted(value));
         Reply {
             action: member("action"),
             params: member("params").map(|params| boxed("value", params)),
@@ -100,7 +99,9 @@ mod tests {
         ] {
             assert_eq!(name(given).as_deref(), Some(whole), "{given}");
         }
-        for bad in [r#""""#, r#""/x""#, r#""a/b/c/d""#, r#""/a/b/c/d""#, r#"" ""#, r#""a//b""#, "7", "null", "{}"] {
+        for bad in
+            [r#""""#, r#""/x""#, r#""a/b/c/d""#, r#""/a/b/c/d""#, r#"" ""#, r#""a//b""#, "7", "null", "{}"]
+        {
             assert_eq!(name(bad), None, "{bad}");
         }
     }

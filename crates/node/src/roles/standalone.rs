@@ -221,6 +221,7 @@ fn join(
         admin: Some(keys.admin),
         operators: config.operators.to_role(loopback),
         metrics: config.metrics.to_role(loopback),
+        durable_answers: config.invoker.durable_answers,
         ..config.controller.to_role(limits)
     };
     let controller = Controller::new(controller_config, controller_deps);

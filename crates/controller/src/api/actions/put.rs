@@ -1,6 +1,6 @@
 //! Creating and updating actions (ACT-01 to ACT-27). The order of the checks is what clients see (ACT-26).
 
-use super::Target;
+use super::{Target, sequence};
 use crate::Controller;
 use crate::api::error::ApiError;
 use crate::api::respond::Reply;
@@ -8,7 +8,6 @@ use crate::api::{Asked, Payload, common};
 use crate::entitlement;
 use crate::identities::Caller;
 use crate::invoke::deprecated;
-use http::StatusCode;
 use store::{Document, DocumentKind, entity};
 use types::json;
 use types::{Action, ActionLimits, ActionPut, Annotations, Exec, LimitError, LimitsPut, Privilege};
@@ -28,11 +27,13 @@ impl Controller {
         entitlement::right(caller, Privilege::Put)?;
         self.writable(caller, &target).await?;
         let overwrite = asked.query.switch("overwrite", false)?;
-        let given = self.read_put(&asked.payload)?;
+        let given = self.read_put(caller, &asked.payload)?;
         check_sizes(caller, &given)?;
         self.check_limits(caller, given.put.limits.as_ref())?;
-        if let Some(exec) = &given.exec {
-            self.check_kind(caller, exec.kind())?;
+        match &given.exec {
+            Some(Exec::Sequence { components }) => self.may_read_components(caller, components).await?,
+            Some(exec) => self.check_kind(caller, exec.kind())?,
+            None => {}
         }
         let id = target.full_name().to_string();
         let old = self.entities.document(&id, DocumentKind::Action).await?;
@@ -43,16 +44,15 @@ impl Controller {
     }
 
     /// ACT-09 to ACT-16, ERR-02, ERR-13
-    fn read_put(&self, payload: &Payload) -> Result<Given, ApiError> {
+    fn read_put(&self, caller: &Caller, payload: &Payload) -> Result<Given, ApiError> {
         let mut put: ActionPut = payload.object()?;
         let exec = match put.exec.take() {
             None => None,
-            Some(exec) => Some(Exec::from_request(&exec, &self.runtimes).map_err(ApiError::malformed)?),
+            Some(exec) => {
+                let exec = Exec::from_request(&exec, &self.runtimes).map_err(ApiError::malformed)?;
+                Some(exec.resolved(caller.namespace()))
+            }
         };
-        if let Some(Exec::Sequence { .. }) = exec {
-            let text = "Sequences cannot be created on this server.";
-            return Err(ApiError::new(StatusCode::NOT_IMPLEMENTED, text));
-        }
         Ok(Given { put, exec })
     }
 
@@ -91,6 +91,9 @@ impl Controller {
             }
         };
         check_instances(caller, &action.limits)?;
+        if let (true, Exec::Sequence { components }) = (code_given, &action.exec) {
+            self.check_components(caller, &action.fully_qualified_name(), components).await?;
+        }
         let runtime = self.runtimes.resolve(action.exec.kind());
         if runtime.is_some_and(|runtime| runtime.deprecated) {
             return Err(deprecated(action.exec.kind()));
@@ -119,8 +122,8 @@ impl Controller {
         Ok(Action {
             namespace: name.path,
             name: name.name,
+            parameters: sequence::parameters(&exec).or(put.parameters).unwrap_or_default(),
             exec,
-            parameters: put.parameters.unwrap_or_default(),
             limits: laid_over(put.limits.as_ref(), standard(caller))?,
             version: put.version.unwrap_or_default(),
             publish: put.publish.unwrap_or(false),
@@ -129,9 +132,16 @@ impl Controller {
         })
     }
 
-    /// ACT-02, ACT-07, ACT-21, ACT-22, ACT-24, NAME-07
+    /// ACT-02, ACT-07, ACT-21 to ACT-24, NAME-07, DEF-08
     fn updated(&self, caller: &Caller, old: Action, given: Given, now: u64) -> Result<Action, ApiError> {
         let Given { put, exec } = given;
+        // Those of a sequence are its components, which nothing else may say (ACT-23).
+        let parameters = match (&exec, &old.exec) {
+            (Some(exec @ Exec::Sequence { .. }), _) => sequence::parameters(exec).unwrap_or_default(),
+            (Some(_), Exec::Sequence { .. }) => put.parameters.unwrap_or_default(),
+            (None, Exec::Sequence { .. }) => old.parameters,
+            (Some(_) | None, _) => put.parameters.unwrap_or(old.parameters),
+        };
         let exec = exec.unwrap_or(old.exec);
         let mut annotations = overlaid(old.annotations, put.annotations, put.del_annotations);
         annotations.set("exec", json::raw(exec.kind()));
@@ -141,7 +151,7 @@ impl Controller {
         }
         Ok(Action {
             exec,
-            parameters: put.parameters.unwrap_or(old.parameters),
+            parameters,
             limits,
             version: put.version.unwrap_or_else(|| old.version.next_patch()),
             publish: put.publish.unwrap_or(old.publish),

@@ -7,6 +7,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::sync::Arc;
 use store::{Intent, StoreError};
 use types::json::Raw;
 use types::{FullyQualifiedName, Identity, Parameters, SemVer, TraceContext, TransactionId};
@@ -65,7 +66,7 @@ pub(super) fn read(intent: &Intent, identities: &Identities) -> Result<Fire, Sto
         .map_err(|error| StoreError::new(format!("read the intent of fire {id}"), error.text().to_owned()))?;
     Ok(Fire {
         id,
-        caller: identities.caller(body.caller.into_owned()),
+        caller: identities.caller(Arc::new(body.caller.into_owned())),
         transaction: body.transaction.into_owned(),
         trigger: body.trigger.into_owned(),
         version: body.version,

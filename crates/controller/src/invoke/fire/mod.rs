@@ -206,7 +206,7 @@ impl Controller {
         action: &FullyQualifiedName,
         id: ActivationId,
     ) -> Result<ActivationId, ApiError> {
-        let target = Target::of(action)?;
+        let target = Target::of(action);
         let (caller, received) = (fire.caller.clone(), self.clock.unix_millis());
         let length = fire.arguments.get().len() as u64;
         let admission = self.admit_invocation(&caller, &target, length, received).await?;

@@ -21,7 +21,12 @@ fn con_02_without_an_action_it_ends() {
 fn con_03_con_04_params_go_to_the_part_and_state_around_it() {
     let mut world = World::new(5).simple("a", &[r#"{"r":1,"s":1}"#]).conductor(
         "c",
-        &[r#"{"action":"a","params":{"p":1},"state":{"s":2}}"#, r#"{"action":"a","params":[1],"state":5}"#, r#"{"action":"a"}"#, "{}"],
+        &[
+            r#"{"action":"a","params":{"p":1},"state":{"s":2}}"#,
+            r#"{"action":"a","params":[1],"state":5}"#,
+            r#"{"action":"a"}"#,
+            "{}",
+        ],
     );
     world.run("c", None);
     assert_eq!(
@@ -188,7 +193,9 @@ fn con_16_def_07_arrays_end_a_composition() {
     let mut world = World::new(5).conductor("c", &["[1]"]);
     let end = world.run("c", None);
     let id = world.ids_of("c")[0];
-    let text = format!("Activation {id} answered with an array, but in a composition only objects can be passed on.");
+    let text = format!(
+        "Activation {id} answered with an array, but in a composition only objects can be passed on."
+    );
     assert_eq!(error(&end), (StatusCode::WhiskError, text));
     let mut world = World::new(5).simple("list", &["[1]"]).conductor("c", &[r#"{"action":"list"}"#]);
     let end = world.run("c", None);

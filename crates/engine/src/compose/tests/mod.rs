@@ -117,7 +117,8 @@ impl World {
                 Part::Simple { action: name, timeout, memory }
             }
             Some(Thing::Sequence(names)) => {
-                let names = names.iter().map(|name| FullyQualifiedName::parse(&format!("me/{name}")).unwrap());
+                let names =
+                    names.iter().map(|name| FullyQualifiedName::parse(&format!("me/{name}")).unwrap());
                 whole(Form::Sequence(names.collect()))
             }
             Some(Thing::Conductor(_)) => whole(Form::Conductor { timeout, memory }),

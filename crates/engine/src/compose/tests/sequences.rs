@@ -53,7 +53,8 @@ fn seq_07_an_error_in_the_payload_does_not_stop_it() {
 
 #[test]
 fn seq_10_a_component_has_its_time_and_a_minute() {
-    let mut world = World::new(9).with("silent", Thing::Silent).simple("b", &["{}"]).sequence("s", &["silent", "b"]);
+    let mut world =
+        World::new(9).with("silent", Thing::Silent).simple("b", &["{}"]).sequence("s", &["silent", "b"]);
     let end = world.run("s", None);
     assert_eq!(world.names(), ["silent"]);
     assert_eq!(world.runs[0].wait, Duration::from_secs(67));
@@ -83,16 +84,15 @@ fn seq_12_whatever_else_fails() {
 
 #[test]
 fn seq_13_seq_02_what_runs_is_counted_also_in_inner_sequences() {
-    let mut world = World::new(4)
-        .simple("a", &["{}"])
-        .sequence("two", &["a", "a"])
-        .sequence("s", &["two", "two", "a"]);
+    let mut world =
+        World::new(4).simple("a", &["{}"]).sequence("two", &["a", "a"]).sequence("s", &["two", "two", "a"]);
     let end = world.run("s", None);
     let text = "Too many actions in the sequence.".to_owned();
     assert_eq!(error(&end), (StatusCode::ApplicationError, text));
     assert_eq!(world.runs.len(), 4);
     // As many as there may be are well.
-    let mut world = World::new(4).simple("a", &["{}"]).sequence("two", &["a", "a"]).sequence("s", &["two", "two"]);
+    let mut world =
+        World::new(4).simple("a", &["{}"]).sequence("two", &["a", "a"]).sequence("s", &["two", "two"]);
     assert!(world.run("s", None).response.is_success());
     // A conductor counts once, however often it runs.
     let mut world = World::new(4)
@@ -133,7 +133,8 @@ fn seq_14_seq_15_seq_16_an_inner_sequence_is_one_part_with_parts_of_its_own() {
 
 #[test]
 fn atv_21_the_memory_is_the_greatest_of_those_that_ran() {
-    let mut world = World::new(9).simple("a", &["{}"]).simple("long", &["{}"]).sequence("s", &["a", "long", "a"]);
+    let mut world =
+        World::new(9).simple("a", &["{}"]).simple("long", &["{}"]).sequence("s", &["a", "long", "a"]);
     assert_eq!(world.run("s", None).memory, Some(memory("me/long")));
     let mut world = World::new(9).sequence("s", &["gone"]);
     assert_eq!(world.run("s", None).memory, None);
