@@ -13,7 +13,7 @@ use rpc::{
     QueueView, Refusal, Report, SchedulerLink, SchedulerOperations,
 };
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -71,12 +71,33 @@ pub(crate) struct Scripted {
     activations: Arc<Journal>,
     clock: Arc<TestClock>,
     script: Mutex<Script>,
+    /// For actions of their own, by name; the last one stays.
+    scripts: Mutex<BTreeMap<String, VecDeque<Script>>>,
     submitted: Mutex<Vec<Arc<ActivationMessage>>>,
 }
 
 impl Scripted {
     pub(crate) fn will(&self, script: Script) {
         *self.script.lock() = script;
+    }
+
+    /// What becomes of that action's activations, one after the other; the last one stays.
+    pub(crate) fn will_each(&self, action: &str, scripts: &[Script]) {
+        self.scripts.lock().insert(action.to_owned(), scripts.iter().cloned().collect());
+    }
+
+    /// That action succeeds with these results.
+    pub(crate) fn answers(&self, action: &str, results: &[&'static str]) {
+        let success = |result: &&'static str| Script::Finish(StatusCode::Success, result);
+        self.will_each(action, &results.iter().map(success).collect::<Vec<_>>());
+    }
+
+    fn next_script(&self, action: &str) -> Script {
+        match self.scripts.lock().get_mut(action) {
+            Some(scripts) if scripts.len() > 1 => scripts.pop_front().unwrap(),
+            Some(scripts) => scripts[0].clone(),
+            None => self.script.lock().clone(),
+        }
     }
 
     pub(crate) fn submitted(&self) -> Vec<Arc<ActivationMessage>> {
@@ -110,7 +131,7 @@ impl Scripted {
             version: message.action.version,
             subject: message.caller.subject.clone(),
             activation_id: message.activation_id,
-            cause: None,
+            cause: message.cause,
             start: now,
             end: Some(now + 5),
             duration: Some(5),
@@ -128,7 +149,7 @@ impl Scripted {
 
 impl SchedulerLink for Scripted {
     fn submit(&self, message: Arc<ActivationMessage>) -> Result<(), Refusal> {
-        let script = self.script.lock().clone();
+        let script = self.next_script(&message.action.name.to_string());
         if let Script::Refuse(refusal) = script {
             return Err(refusal);
         }
@@ -314,6 +335,7 @@ impl Kit {
             activations: activations.clone(),
             clock: clock.clone(),
             script: Mutex::new(Script::Finish(StatusCode::Success, r#"{"ok":true}"#)),
+            scripts: Mutex::default(),
             submitted: Mutex::default(),
         });
         let faulty = Arc::new(Faulty::new(artifacts.clone()));
@@ -521,4 +543,23 @@ pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     panic!("{what} did not come true");
+}
+
+/// The record of an activation, once it is there. The time may be virtual, so that a minute is nothing.
+pub(crate) async fn record(kit: &Kit, id: impl std::fmt::Display) -> Value {
+    let path = format!("/activations/{id}");
+    for _ in 0..30_000 {
+        let answer = kit.get(&path).await;
+        if answer.status == 200 {
+            return answer.json;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("{id} has no record");
+}
+
+/// An annotation of a record or an entity; `null` if it is not there.
+pub(crate) fn annotation<'a>(record: &'a Value, key: &str) -> &'a Value {
+    let all = record["annotations"].as_array().unwrap();
+    all.iter().find(|one| one["key"] == key).map_or(&Value::Null, |one| &one["value"])
 }
