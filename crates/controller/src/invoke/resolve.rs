@@ -219,7 +219,7 @@ impl Controller {
             match self.find_invocable(caller, &Target::of(name)).await {
                 Ok(_) => {}
                 Err(error) if error.status() == StatusCode::FORBIDDEN => {
-                    drop(refused.insert(name.to_string()))
+                    refused.insert(name.to_string());
                 }
                 Err(error) => return Err(error),
             }
