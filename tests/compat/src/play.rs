@@ -138,7 +138,7 @@ fn check(step: &Step, answer: &Response, words: &Words) -> Result<Value, String>
     }
     for (name, wanted) in &step.returns {
         let wanted = Value::String(words.fill(wanted)?);
-        match answer.header(name) {
+        match joined(answer, name) {
             None if wanted == "{absent}" => {}
             found => {
                 shape::check(&wanted, &json!(found)).map_err(|fault| format!("header {name}: {fault}"))?
@@ -154,6 +154,13 @@ fn check(step: &Step, answer: &Response, words: &Words) -> Result<Value, String>
         shape::check(&open_envelope(wanted), &body)?;
     }
     Ok(body)
+}
+
+/// The values of all headers of that name, with commas between them.
+fn joined(answer: &Response, name: &str) -> Option<String> {
+    let named = answer.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+    let values: Vec<&str> = named.map(|(_, value)| value.as_str()).collect();
+    (!values.is_empty()).then(|| values.join(", "))
 }
 
 /// An error body may say more than upstream's two fields; a shape that names just those lets it.

@@ -65,4 +65,7 @@ conversations! {
     runtime
     transport
     triggers
+    web
+    web_http
+    web_raw
 }

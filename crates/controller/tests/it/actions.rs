@@ -313,3 +313,14 @@ async fn an_update_is_what_the_next_invocation_runs() {
     kit.own("DELETE", "/actions/a").send().await;
     kit.post("/actions/a?blocking=true", "").await.is_error(404, NOT_HERE);
 }
+
+#[tokio::test]
+async fn cli_06_a_client_can_save_what_it_gets() {
+    let kit = Kit::new().await;
+    for (code, binary) in [("function main() {}", false), ("UEsDBAoAAAAAAA==", true)] {
+        let body = format!(r#"{{"exec":{{"kind":"nodejs:20","code":"{code}","binary":{}}}}}"#, !binary);
+        assert_eq!(kit.put("/actions/saved?overwrite=true", &body).await.status, 200);
+        let exec = kit.get("/actions/saved").await.json["exec"].take();
+        assert_eq!(exec, json!({"kind": "nodejs:20", "code": code, "binary": binary}));
+    }
+}

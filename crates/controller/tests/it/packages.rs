@@ -151,3 +151,23 @@ async fn act_32_execute_only() {
     let own = kit.request("GET", "/api/v1/namespaces/_/actions/p/x").key(OTHER).send().await;
     assert_eq!(own.status, 200);
 }
+
+#[tokio::test]
+async fn act_38_who_may_read_a_package_reads_its_actions() {
+    let kit = Kit::new().await;
+    kit.package("other/p", true, "{}", r#"[{"key":"a","value":"package"}]"#).await;
+    kit.action("other/p/x", r#""parameters":[{"key":"b","value":"own"}]"#).await;
+    kit.package("guest/bound", false, r#"{"namespace":"other","name":"p"}"#, "[]").await;
+    for path in ["/api/v1/namespaces/other/actions/p/x", "/api/v1/namespaces/_/actions/bound/x"] {
+        let seen = kit.request("GET", path).send().await;
+        assert_eq!((seen.status, &seen.json["exec"]["code"]), (200, &"x = 1".into()), "{path}");
+        let parameters = seen.json["parameters"].as_array().unwrap();
+        let mut keys: Vec<_> =
+            parameters.iter().map(|parameter| parameter["key"].as_str().unwrap()).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, ["a", "b"], "{path}");
+    }
+    kit.package("other/p", false, "{}", "[]").await;
+    let closed = kit.request("GET", "/api/v1/namespaces/other/actions/p/x").send().await;
+    closed.is_error(403, &forbidden("other/p"));
+}

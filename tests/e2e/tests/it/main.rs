@@ -9,3 +9,4 @@ mod limits;
 mod logs;
 mod npm;
 mod updates;
+mod web;
