@@ -21,6 +21,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 use types::{ActivationId, ByteSize, RuntimeManifest};
 
+/// How many lines those who follow get at a time.
+const FOLLOWED: usize = 100;
+
 /// What fake containers do. Every method has a usual behaviour: all succeeds at once, and a run answers with its own
 /// arguments.
 pub trait Script: Send + Sync + fmt::Debug + 'static {
@@ -415,7 +418,7 @@ impl Container for FakeContainer {
                 let lines: Vec<LogLine> = of_it.map(|(_, line)| line.clone()).collect();
                 let within = logs::whole_lines(&lines, limit);
                 if from < within || within < lines.len() || !state.running.contains(&activation) {
-                    return lines[from.min(within)..within].to_vec();
+                    return lines[from.min(within)..within.min(from + FOLLOWED)].to_vec();
                 }
             }
             logged.await;

@@ -12,6 +12,7 @@ mod cache;
 mod config;
 mod entities;
 mod entitlement;
+mod follow;
 mod identities;
 mod invoke;
 mod observe;
@@ -27,6 +28,7 @@ use base::ids::IdSource;
 use base::shutdown::{Phase, ShutdownWatch};
 use base::task::{OnPanic, spawn};
 use entities::Entities;
+use follow::Followers;
 use identities::Identities;
 use invoke::OnTheWay;
 use observe::Observer;
@@ -60,6 +62,7 @@ pub struct Controller {
     fires: invoke::Fires,
     operated: Operated,
     on_the_way: OnTheWay,
+    followers: Arc<Followers>,
     observer: Arc<Observer>,
     info: api::Info,
     room: api::Room,
@@ -100,6 +103,7 @@ impl Controller {
             fires: invoke::Fires::new(),
             operated,
             on_the_way: OnTheWay::new(),
+            followers: Arc::default(),
             observer,
             info,
             room,
@@ -144,6 +148,7 @@ impl Controller {
     /// and metrics come from here.
     pub(crate) fn ended(&self, caller: &Identity, record: &Activation) {
         self.observer.ended(caller, record);
+        self.followers.ended(record);
     }
 
     /// Takes no more invocations on: they are answered with 503 and a time to come back. Everything else is served.

@@ -8,7 +8,7 @@ use rpc::ActivationMessage;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::{Notify, oneshot};
-use types::{Activation, ActivationId};
+use types::{Activation, ActivationId, EntityName, QueueKey};
 
 /// Locks; a power of two.
 const SHARDS: usize = 16;
@@ -45,6 +45,13 @@ impl OpenActivations {
         if old.is_none() {
             self.count.fetch_add(1, Ordering::SeqCst);
         }
+    }
+
+    /// The queue of an activation of that namespace, if it is open.
+    pub(crate) fn queue_of(&self, id: ActivationId, namespace: &EntityName) -> Option<Arc<QueueKey>> {
+        let shard = self.shard(id).lock();
+        let message = &shard.get(id)?.message;
+        (message.caller.namespace.name == *namespace).then(|| message.queue.clone())
     }
 
     /// Takes one out; the first end counts.

@@ -50,6 +50,12 @@ impl<T> Pending<T> {
         old
     }
 
+    /// What belongs to an activation that is open.
+    #[must_use]
+    pub fn get(&self, id: ActivationId) -> Option<&T> {
+        self.entries.get(&id).map(|entry| &entry.value)
+    }
+
     /// Takes an activation out. `None`: it is not open, or was closed before; the first end counts.
     pub fn close(&mut self, id: ActivationId) -> Option<T> {
         let entry = self.entries.remove(&id)?;

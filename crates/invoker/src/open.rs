@@ -1,10 +1,10 @@
 //! What a container's task keeps of an activation that it runs.
 
 use container::classify::Outcome as Ended;
-use rpc::{ActivationMessage, Phases};
+use rpc::{ActivationMessage, Follow, Phases};
 use std::sync::Arc;
 use std::time::Duration;
-use types::{ByteSize, SchedulerId, StatusCode};
+use types::{ByteSize, ControllerId, SchedulerId, StatusCode};
 
 /// An activation in this container.
 pub(crate) struct Open {
@@ -19,6 +19,8 @@ pub(crate) struct Open {
     pub(crate) asked_for_logs: u64,
     pub(crate) logs: Vec<String>,
     pub(crate) logs_took: Duration,
+    /// Who waits for lines of it: the controller, and its number for the follower.
+    followers: Vec<(ControllerId, u64)>,
 }
 
 impl Open {
@@ -33,7 +35,28 @@ impl Open {
             asked_for_logs: 0,
             logs: Vec::new(),
             logs_took: Duration::ZERO,
+            followers: Vec::new(),
         }
+    }
+
+    /// Whether its code runs, or is being loaded for it, and its logs were not taken yet.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.began > 0 && self.asked_for_logs == 0
+    }
+
+    /// Notes that somebody waits for its lines; false: they did already.
+    pub(crate) fn begin_to_follow(&mut self, follow: &Follow) -> bool {
+        let follower = (follow.controller, follow.follower);
+        let new = !self.followers.contains(&follower);
+        if new {
+            self.followers.push(follower);
+        }
+        new
+    }
+
+    /// Notes that somebody does not wait any more.
+    pub(crate) fn end_to_follow(&mut self, follow: &Follow) {
+        self.followers.retain(|follower| *follower != (follow.controller, follow.follower));
     }
 
     /// Where its time went. What it waited while its container was being provided counts as `container`, the rest of

@@ -10,8 +10,8 @@ use engine::proxy::{self, Assignment, Keep, Spec};
 use machine::Instant;
 use parking_lot::Mutex;
 use rpc::{
-    ActivationMessage, Attempt, CreateOrder, Directory, Epoch, InvokerCapacity, InvokerLink, NackReason,
-    Order, Report, ReportKind,
+    ActivationMessage, Attempt, CreateOrder, Directory, Epoch, Follow, InvokerCapacity, InvokerLink,
+    NackReason, Order, Report, ReportKind,
 };
 use secrets::Secrets;
 use std::collections::BTreeMap;
@@ -172,6 +172,17 @@ impl Invoker {
         })
     }
 
+    /// Puts a follower's request into the mailbox of a container, while that has room enough for what matters more. A
+    /// follower asks again.
+    fn pass_on(&self, container: ContainerId, follow: Follow) {
+        let containers = self.containers.pin();
+        if let Some(mailbox) = containers.get(&container)
+            && mailbox.capacity() > mailbox.max_capacity() / 2
+        {
+            let _ = mailbox.try_send(Mail::Follow(follow));
+        }
+    }
+
     /// Tells a container something that it may hear too late without harm: it is going then anyway.
     fn tell(&self, container: ContainerId, event: proxy::Event) {
         if self.mail(container, Mail::Event(event)) == Err(NackReason::NoCredit) {
@@ -255,6 +266,7 @@ impl InvokerLink for Invoker {
                 }
             }
             Order::Create(order) => self.tell_pool(pool::Event::Create(self.assignment(from, order))),
+            Order::Follow { container, follow } => self.pass_on(container, follow),
             Order::Remove { container } => self.tell(container, proxy::Event::Remove),
             Order::Rest { container } => self.tell(container, proxy::Event::Rest),
             Order::RemoveOutdated { queue, up_to } => {

@@ -4,13 +4,13 @@ use crate::service::{Invoker, Wake};
 use base::alarm::Armed;
 use base::task::{OnPanic, spawn};
 use container::classify::{self, AnswerLimits, Outcome as Ended};
-use container::{Container, ContainerSpec, CreateError, Logs, logs};
+use container::{Container, ContainerSpec, CreateError, LogLine, Logs, logs};
 use engine::proxy::{Assignment, Command, Event, Proxy, Report, Spec};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use machine::Machine;
-use rpc::{Ack, ActivationMessage, Attempt, CreationFailure, Epoch, Outcome, ReportKind, Run};
+use rpc::{Ack, ActivationMessage, Attempt, CreationFailure, Epoch, Follow, Lines, Outcome, ReportKind, Run};
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -26,6 +26,8 @@ use types::{
 pub(crate) enum Mail {
     /// Run this.
     Dispatch { from: SchedulerId, epoch: Epoch, attempt: Attempt, message: Arc<ActivationMessage> },
+    /// Tell somebody who follows what an activation logs.
+    Follow(Follow),
     /// From the pool or the scheduler.
     Event(Event),
     /// Its deadline has come.
@@ -70,6 +72,11 @@ enum Done {
     Logs {
         activation: ActivationId,
         logs: Logs,
+    },
+    /// An activation has logged something, or is over.
+    Followed {
+        follow: Follow,
+        lines: Vec<LogLine>,
     },
     Paused(io::Result<()>),
     Resumed(io::Result<()>),
@@ -120,6 +127,7 @@ impl Task {
                 self.open.push(Open::new(from, message));
                 self.handle(Event::Dispatch { activation, attempt, epoch });
             }
+            Mail::Follow(follow) => self.follow(follow),
             Mail::Event(event) => self.handle(event),
             Mail::Tick => {
                 self.armed.rung();
@@ -170,6 +178,7 @@ impl Task {
                 }
                 Event::LogsTaken { activation }
             }
+            Done::Followed { follow, lines } => return self.followed(&follow, &lines),
             Done::Paused(Ok(())) => Event::Paused,
             Done::Paused(Err(error)) => self.failed("pause", &error, Event::PauseFailed),
             Done::Resumed(Ok(())) => Event::Resumed,
@@ -181,6 +190,31 @@ impl Task {
             Done::Exited => Event::Ended,
         };
         self.handle(event);
+    }
+
+    /// Waits for more lines of an activation that has begun; one that has not is asked for again.
+    fn follow(&mut self, follow: Follow) {
+        let Some(container) = self.container.clone() else { return };
+        let Some(open) = self.find(follow.activation) else { return };
+        let limit = open.log_limit();
+        if !open.has_begun() || limit.as_bytes() == 0 || !open.begin_to_follow(&follow) {
+            return;
+        }
+        self.call(async move {
+            let lines = container.follow(follow.activation, follow.from, limit).await;
+            Done::Followed { follow, lines }
+        });
+    }
+
+    fn followed(&mut self, follow: &Follow, lines: &[LogLine]) {
+        if let Some(open) = self.find(follow.activation) {
+            open.end_to_follow(follow);
+        }
+        let controller = self.invoker.deps.directory.controller(follow.controller);
+        if let Some(controller) = controller.filter(|_| !lines.is_empty()) {
+            let lines = lines.iter().map(logs::format).collect();
+            controller.lines(Lines { follower: follow.follower, from: follow.from, lines });
+        }
     }
 
     fn failed(&self, verb: &'static str, error: &io::Error, event: Event) -> Event {

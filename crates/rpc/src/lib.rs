@@ -13,8 +13,8 @@ mod record;
 
 pub use directory::{Directory, LocalDirectory};
 pub use message::{
-    Ack, ActivationMessage, CreateOrder, ExecutableAction, InvokerCapacity, Order, Outcome, Refusal, Report,
-    ReportKind,
+    Ack, ActivationMessage, CreateOrder, ExecutableAction, Follow, InvokerCapacity, Lines, Order, Outcome,
+    Refusal, Report, ReportKind,
 };
 pub use operate::{InvokerOperations, Operated, PoolView, QueueView, SchedulerOperations};
 pub use record::{Phases, Run};
@@ -31,6 +31,9 @@ pub trait SchedulerLink: Send + Sync + fmt::Debug {
     /// # Errors
     /// When the queue does not take it; nothing follows then.
     fn submit(&self, message: Arc<ActivationMessage>) -> Result<(), Refusal>;
+
+    /// From a controller: to be passed on to the container that has the activation, if one does.
+    fn follow(&self, follow: Follow);
 
     /// From an invoker: what happened to a container or to an activation in it.
     fn report(&self, from: InvokerId, report: Report);
@@ -49,4 +52,7 @@ pub trait InvokerLink: Send + Sync + fmt::Debug {
 pub trait ControllerLink: Send + Sync + fmt::Debug {
     /// How an activation ended. The first one for an id counts.
     fn ack(&self, ack: Ack);
+
+    /// From an invoker: what an activation that is under way has logged.
+    fn lines(&self, lines: Lines);
 }

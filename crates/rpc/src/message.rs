@@ -112,6 +112,35 @@ pub struct ExecutableAction {
     pub slots: u32,
 }
 
+/// A request for the log lines of an activation that is under way. One [`Lines`] answers it, when there are some; where
+/// the activation is not in a container, or ends first, nothing does. So whoever follows asks again after each answer, and
+/// now and then without one. Lines are never sent to somebody who has not asked for them.
+#[derive(Clone, Debug)]
+pub struct Follow {
+    /// Which activation.
+    pub activation: ActivationId,
+    /// Its queue.
+    pub queue: Arc<QueueKey>,
+    /// Who wants them.
+    pub controller: ControllerId,
+    /// A number by which that controller tells those who follow apart. While a request of theirs is open, further ones
+    /// are passed over.
+    pub follower: u64,
+    /// How many lines they have.
+    pub from: usize,
+}
+
+/// Log lines for somebody who follows.
+#[derive(Clone, Debug)]
+pub struct Lines {
+    /// Who.
+    pub follower: u64,
+    /// How many lines stand before these.
+    pub from: usize,
+    /// Some lines, at least one (LOG-03).
+    pub lines: Vec<String>,
+}
+
 /// From a scheduler to an invoker.
 #[derive(Clone, Debug)]
 pub enum Order {
@@ -139,6 +168,13 @@ pub enum Order {
     },
     /// Provide a container: a paused one, a stem cell, or a new one.
     Create(CreateOrder),
+    /// Tell a follower what this activation logs.
+    Follow {
+        /// Where it is.
+        container: ContainerId,
+        /// Who asks, and for what.
+        follow: Follow,
+    },
     /// Drop this container once it is idle.
     Remove {
         /// Which.

@@ -12,7 +12,8 @@ use engine::queue::{Event, Queue, QueueConfig, RefusalReason};
 use engine::{creation, placement};
 use parking_lot::Mutex;
 use rpc::{
-    ActivationMessage, Directory, Epoch, InvokerCapacity, Order, Refusal, Report, ReportKind, SchedulerLink,
+    ActivationMessage, Directory, Epoch, Follow, InvokerCapacity, Order, Refusal, Report, ReportKind,
+    SchedulerLink,
 };
 use std::collections::BTreeMap;
 use std::fmt;
@@ -207,6 +208,14 @@ impl SchedulerLink for Scheduler {
             }
         }
         Err(Refusal::ShuttingDown)
+    }
+
+    fn follow(&self, follow: Follow) {
+        let slot = self.slot(&follow.queue);
+        let holder = slot.and_then(|slot| slot.look(|queue| queue.holder(follow.activation)));
+        if let Some(ContainerRef { invoker, container }) = holder {
+            self.order(invoker, Order::Follow { container, follow });
+        }
     }
 
     fn report(&self, from: InvokerId, report: Report) {

@@ -7,7 +7,7 @@ use container::ContainerFactory;
 use container::fake::{FakeFactory, Script};
 use controller::Controller;
 use engine::{pool, proxy};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use invoker::Invoker;
 use rpc::{ControllerLink, Epoch, InvokerLink, LocalDirectory, Operated, SchedulerLink};
@@ -153,6 +153,19 @@ impl Cluster {
 
     /// One request as the guest.
     pub async fn request(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Reply {
+        let (parts, body) = self.open(method, path, "*/*", body).await.into_parts();
+        let body = body.collect().await.expect("the whole body is there").to_bytes();
+        Reply { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// One request as the guest, whose answer is to be of some type and need not be whole yet.
+    pub async fn open(
+        &self,
+        method: Method,
+        path: &str,
+        accept: &str,
+        body: impl Into<Bytes>,
+    ) -> Response<controller::Body> {
         use base64::Engine as _;
         let credentials = base64::engine::general_purpose::STANDARD.encode(GUEST_KEY);
         let request = Request::builder()
@@ -160,12 +173,10 @@ impl Cluster {
             .uri(path)
             .header("authorization", format!("Basic {credentials}"))
             .header("content-type", "application/json")
+            .header("accept", accept)
             .body(Full::new(body.into()))
             .expect("a test's path is a valid one");
-        let response = self.controller.handle(request).await;
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.expect("the whole body is there").to_bytes();
-        Reply { status: parts.status, headers: parts.headers, body }
+        self.controller.handle(request).await
     }
 
     /// Makes or updates an action of the guest, `exec` of kind `nodejs:20`.

@@ -8,8 +8,8 @@ use types::{ActivationId, ByteSize};
 
 use super::wire::CHUNK;
 
-/// How many lines a follower gets at a time.
-const BATCH: usize = 256;
+/// How many bytes of lines a follower gets at a time, or one line that is longer.
+const BATCH: ByteSize = ByteSize::bytes(64 << 10);
 
 /// What is kept of what a call logs, in bounded memory.
 #[derive(Debug)]
@@ -130,7 +130,8 @@ impl Journal {
                     return Vec::new();
                 }
                 if from < within {
-                    return lines[from..within.min(from + BATCH)].to_vec();
+                    let some = logs::whole_lines(&lines[from..within], BATCH).max(1);
+                    return lines[from..from + some].to_vec();
                 }
             }
             changed.await;

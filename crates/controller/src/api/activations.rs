@@ -3,8 +3,8 @@
 use super::error::ApiError;
 use super::paths::Part;
 use super::query::{Query, malformed};
-use super::respond::Reply;
-use super::{counted, listed};
+use super::respond::{Reply, accepts};
+use super::{Asked, counted, listed};
 use crate::identities::Caller;
 use crate::{Controller, entitlement};
 use http::StatusCode;
@@ -49,13 +49,21 @@ impl Controller {
     /// ATV-05
     pub(super) async fn get_activation(
         &self,
-        caller: &Caller,
+        asked: &Asked<'_>,
         namespace: &EntityName,
         id: &str,
         part: Part,
     ) -> Result<Reply, ApiError> {
-        entitlement::own(caller, namespace, format_args!("{namespace}/{id}"))?;
+        entitlement::own(&asked.caller, namespace, format_args!("{namespace}/{id}"))?;
         let id: ActivationId = id.parse().map_err(|error| ApiError::bad_request(format!("{error}")))?;
+        if part == Part::Logs {
+            if asked.query.switch("follow", false)? {
+                return self.follow_logs(namespace, id, asked.headers).await;
+            }
+            if !accepts(asked.headers, "application/json") {
+                return Err(ApiError::not_acceptable("application/json"));
+            }
+        }
         let found = self.activations.get(namespace.as_str(), id).await?;
         let record = found.ok_or_else(ApiError::not_found)?;
         if part == Part::Record {

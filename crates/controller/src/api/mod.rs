@@ -37,10 +37,10 @@ pub(crate) use trace::trace;
 pub(crate) use web::Export;
 
 use crate::identities::Caller;
-use crate::{Controller, entitlement};
+use crate::{Controller, entitlement, follow};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, request};
-use paths::{Resource, Route, Segment};
+use paths::{Part, Resource, Route, Segment};
 use std::borrow::Cow;
 use std::sync::Arc;
 use types::{EntityName, Privilege, TransactionId};
@@ -166,7 +166,7 @@ impl Controller {
         }
         match auth::authenticate(&self.identities, &parts.headers).await {
             Err(error) => Admitted::Answered(Err(error)),
-            Ok(_) if !respond::accepts(&parts.headers, "application/json") => {
+            Ok(_) if !takes_answers(route, &parts.headers) => {
                 Admitted::Answered(Err(ApiError::not_acceptable("application/json")))
             }
             Ok(caller) => Admitted::Caller(caller),
@@ -253,7 +253,7 @@ impl Controller {
             (Resource::Rules, _) => self.list_rules(caller, &namespace, query).await,
             (Resource::Activations, _) => self.list_activations(caller, &namespace, query).await,
             (Resource::Activation { id, part }, _) => {
-                self.get_activation(caller, &namespace, &id, part).await
+                self.get_activation(&asked, &namespace, &id, part).await
             }
             (Resource::Limits, _) => namespaces::limits(caller, &namespace),
             (Resource::LimitsEntity, _) => namespaces::limits_entity(),
@@ -304,6 +304,14 @@ fn check_length(uri: &Uri) -> Result<(), ApiError> {
     }
     let text = "The length of the request's URI exceeds the limit of 8192 characters.";
     Err(ApiError::new(StatusCode::URI_TOO_LONG, text).because("uri_too_long"))
+}
+
+/// Whether the client takes what such a request is answered with (ERR-10).
+fn takes_answers(route: &Route<'_>, headers: &HeaderMap) -> bool {
+    let logs = |resource: &Resource<'_>| matches!(resource, Resource::Activation { part: Part::Logs, .. });
+    let streamed = matches!(route, Route::InNamespace { resource, .. } if logs(resource));
+    respond::accepts(headers, "application/json")
+        || (streamed && [follow::LINES, follow::EVENTS].iter().any(|kind| respond::accepts(headers, kind)))
 }
 
 /// HTTP-03

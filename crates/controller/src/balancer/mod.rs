@@ -4,7 +4,7 @@ mod pull;
 
 pub(crate) use pull::Pull;
 
-use rpc::{ActivationMessage, Refusal};
+use rpc::{ActivationMessage, Follow, Refusal};
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,4 +15,7 @@ pub(crate) trait LoadBalancer: Send + Sync + fmt::Debug {
     /// # Errors
     /// When nobody takes it; nothing happens then.
     fn publish(&self, message: Arc<ActivationMessage>) -> Result<(), Refusal>;
+
+    /// Passes a request for log lines on.
+    fn follow(&self, follow: Follow);
 }

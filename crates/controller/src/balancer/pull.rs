@@ -1,5 +1,5 @@
 use super::LoadBalancer;
-use rpc::{ActivationMessage, Refusal, SchedulerLink};
+use rpc::{ActivationMessage, Follow, Refusal, SchedulerLink};
 use std::sync::Arc;
 
 /// Gives each activation to the scheduler that owns its action's queue; containers pull it from there.
@@ -17,5 +17,9 @@ impl Pull {
 impl LoadBalancer for Pull {
     fn publish(&self, message: Arc<ActivationMessage>) -> Result<(), Refusal> {
         self.scheduler.submit(message)
+    }
+
+    fn follow(&self, follow: Follow) {
+        self.scheduler.follow(follow);
     }
 }

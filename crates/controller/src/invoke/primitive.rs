@@ -181,6 +181,10 @@ impl rpc::ControllerLink for Controller {
             Outcome::Dropped { status, error } => self.end_here(open, status, &error),
         }
     }
+
+    fn lines(&self, lines: rpc::Lines) {
+        self.followers.lines(lines);
+    }
 }
 
 /// ATV-22

@@ -164,6 +164,8 @@ impl SchedulerLink for Scripted {
         Ok(())
     }
 
+    fn follow(&self, _follow: rpc::Follow) {}
+
     fn report(&self, _from: InvokerId, _report: Report) {}
 
     fn announce(&self, _capacity: InvokerCapacity) {}

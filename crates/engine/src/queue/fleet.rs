@@ -1,3 +1,4 @@
+use super::Message;
 use super::backlog::Accepted;
 use machine::Instant;
 use std::collections::BTreeMap;
@@ -104,6 +105,17 @@ impl<M> Fleet<M> {
         self.by_ref.get(&container).copied().map(Slot)
     }
 
+    /// The container that has this activation.
+    pub(super) fn holder(&self, activation: ActivationId) -> Option<ContainerRef>
+    where
+        M: Message,
+    {
+        let holds = |container: &&Container<M>| {
+            container.flights.iter().any(|flight| flight.accepted.message.id() == activation)
+        };
+        self.slots.iter().flatten().find(holds).map(|container| container.reference)
+    }
+
     /// The container that was used last, of those with room.
     pub(super) fn best(&self) -> Option<Slot> {
         self.free.last().copied().map(Slot)
@@ -179,7 +191,7 @@ impl<M> Fleet<M> {
     /// Notes that an activation has started; answers whether this attempt was there and had not started before.
     pub(super) fn start(&mut self, slot: Slot, activation: ActivationId, attempt: Attempt) -> bool
     where
-        M: super::Message,
+        M: Message,
     {
         let flight = self.container_mut(slot).flights.iter_mut().find(|flight| {
             flight.accepted.message.id() == activation && flight.accepted.attempts == attempt.0

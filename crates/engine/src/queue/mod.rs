@@ -39,7 +39,7 @@ use demand::Demand;
 use fleet::Fleet;
 use machine::{Instant, Machine};
 use scale::Supply;
-use types::Revision;
+use types::{ActivationId, ContainerRef, Revision};
 
 /// One action's queue for one namespace.
 #[derive(Debug)]
@@ -158,6 +158,12 @@ impl<M: Message> Queue<M> {
             containers: self.fleet.len(),
             creating: self.supply.creating(),
         }
+    }
+
+    /// The container that has this activation, if one does. Looks at all of them.
+    #[must_use]
+    pub fn holder(&self, activation: ActivationId) -> Option<ContainerRef> {
+        self.fleet.holder(activation)
     }
 
     /// How many tokens of the namespace it holds: one for each container, there or on order.

@@ -3,6 +3,7 @@
 mod chaos;
 mod concurrency;
 mod examples;
+mod follow;
 mod functions;
 mod lifecycle;
 mod limits;

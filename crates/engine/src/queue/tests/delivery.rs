@@ -40,7 +40,11 @@ fn a_container_with_many_slots_takes_as_many() {
     assert_eq!(bed.submit(2), ["run 2 on 1"]);
     assert_eq!(bed.submit(3), ["run 3 on 1"]);
     assert!(bed.submit(4).is_empty());
+    let holders = [1, 2, 3, 4].map(|n| bed.queue.holder(ActivationId::from_bits(n)).is_some());
+    assert_eq!(holders, [true, true, true, false]);
     assert_eq!(bed.on(finished(2, 1)), ["run 4 on 1"]);
+    let holders = [2, 4].map(|n| bed.queue.holder(ActivationId::from_bits(n)).is_some());
+    assert_eq!(holders, [false, true]);
 }
 
 #[test]
