@@ -2,6 +2,7 @@
 
 pub mod arbiter;
 pub mod compose;
+pub mod callback;
 pub mod creation;
 pub mod kv;
 pub mod pending;
