@@ -4,12 +4,14 @@
 //! Nothing here reads a file, a clock or a store: what is needed is handed in. No type of this crate shows a secret in its
 //! debug form.
 
+mod callback;
 mod credential;
 mod derive;
 mod seal;
 mod short;
 mod stored;
 
+pub use callback::{CallbackKeys, sign_callback};
 pub use credential::Credential;
 pub use derive::ServerSecret;
 pub use seal::Seal;
@@ -29,6 +31,8 @@ pub struct Secrets {
     pub keeper: Keeper,
     /// Makes and knows the keys that are good for one activation.
     pub short: ShortKeys,
+    /// With which secrets completion callbacks are signed.
+    pub callbacks: CallbackKeys,
     /// Whether an action that is to get an API key gets its caller's own. Only keys that were sealed can be handed on.
     pub hand_on: bool,
     /// How long after the deadline of its activation a short-lived key is good: what the activation began to call may
@@ -40,7 +44,13 @@ impl Secrets {
     /// Keys are hashed, and actions get short-lived ones.
     #[must_use]
     pub fn new(server: &ServerSecret) -> Secrets {
-        Secrets { keeper: Keeper::hashing(), short: ShortKeys::new(server), hand_on: false, grace: GRACE }
+        Secrets {
+            keeper: Keeper::hashing(),
+            short: ShortKeys::new(server),
+            callbacks: CallbackKeys::new(server),
+            hand_on: false,
+            grace: GRACE,
+        }
     }
 
     /// Those of a server whose secret everybody knows.

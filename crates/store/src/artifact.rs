@@ -20,6 +20,8 @@ pub enum DocumentKind {
     Subject,
     /// The limits of a namespace (USR-01). Its id is `limits:NS`.
     Limits,
+    /// A completion callback that was promised and is not settled. Its id is `callback:ACTIVATION`.
+    Callback,
 }
 
 /// A stored document without its attachment.
@@ -108,8 +110,8 @@ pub trait ArtifactStore: Send + Sync + fmt::Debug {
 }
 
 /// The paths in whose lists a document stands: `ns/pkg/name` in those of `ns` and of `ns/pkg`, `ns/name` in that of
-/// `ns` (LIST-07). Subjects and limits stand in none; operators find them by [`ArtifactStore::scan`].
+/// `ns` (LIST-07). Subjects, limits and callbacks stand in none; operators find them by [`ArtifactStore::scan`].
 pub fn list_paths(kind: DocumentKind, id: &str) -> impl Iterator<Item = &str> {
-    let listed = !matches!(kind, DocumentKind::Subject | DocumentKind::Limits);
+    let listed = !matches!(kind, DocumentKind::Subject | DocumentKind::Limits | DocumentKind::Callback);
     id.match_indices('/').filter(move |_| listed).map(|(at, _)| &id[..at])
 }

@@ -8,6 +8,7 @@
 mod activation;
 mod artifact;
 pub mod cache;
+pub mod callback;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod entity;

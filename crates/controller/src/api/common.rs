@@ -96,5 +96,6 @@ fn collection(kind: DocumentKind) -> &'static str {
         DocumentKind::Package => "packages",
         DocumentKind::Subject => "subjects",
         DocumentKind::Limits => "limits",
+        DocumentKind::Callback => "callbacks",
     }
 }

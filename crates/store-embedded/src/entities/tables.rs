@@ -135,6 +135,7 @@ const fn kind_code(kind: DocumentKind) -> u8 {
         DocumentKind::Package => 4,
         DocumentKind::Subject => 5,
         DocumentKind::Limits => 6,
+        DocumentKind::Callback => 7,
     }
 }
 
@@ -146,6 +147,7 @@ const fn kind_of(code: u8) -> Option<DocumentKind> {
         4 => DocumentKind::Package,
         5 => DocumentKind::Subject,
         6 => DocumentKind::Limits,
+        7 => DocumentKind::Callback,
         _ => return None,
     })
 }

@@ -229,6 +229,7 @@ pub async fn a_scan_passes_every_document_of_a_kind_once(store: &impl ArtifactSt
     for at in 0..25 {
         create(store, document(DocumentKind::Subject, &format!("subject:s{at:02}"), 1)).await;
         create(store, document(DocumentKind::Limits, &format!("limits:s{at:02}"), 1)).await;
+        create(store, document(DocumentKind::Callback, &format!("callback:s{at:02}"), 1)).await;
     }
     let (mut seen, mut after) = (Vec::new(), None::<String>);
     loop {
