@@ -16,6 +16,10 @@ impl Backoff {
     pub const REMOTE: Backoff =
         Backoff { first: Duration::from_millis(50), greatest: Duration::from_secs(5) };
 
+    /// For receivers of callbacks, which are somebody else's: from 1 s to 10 minutes.
+    pub const CALLBACK: Backoff =
+        Backoff { first: Duration::from_secs(1), greatest: Duration::from_secs(600) };
+
     /// How long to wait after `failures` failures in a row, of which the last one counts: between a half and the whole
     /// of the doubled time. `random` is 64 well-spread bits.
     #[must_use]

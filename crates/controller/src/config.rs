@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::{ActivationStore, ArtifactStore};
 use types::{ByteSize, ControllerId, RuntimeManifest, SystemLimits};
+use webhook::Webhook;
 
 /// What an operator can choose.
 #[derive(Clone, Debug)]
@@ -52,6 +53,8 @@ pub struct Config {
     pub operators: Operators,
     /// Whether the blocking answer of a sequence or composition waits until its record is on the disk.
     pub durable_answers: bool,
+    /// How completion callbacks are treated.
+    pub callbacks: engine::callback::Config,
     /// What `GET /metrics` shows; `None`: nothing (ADM-03).
     pub metrics: Option<Metrics>,
 }
@@ -115,6 +118,7 @@ impl Default for Config {
             identity_cache: Duration::from_secs(60),
             artifact_cache: ByteSize::mb(16),
             admin: None,
+            callbacks: engine::callback::Config::default(),
             body_memory: ByteSize::mb(256),
             operators: Operators::default(),
             durable_answers: true,
@@ -151,6 +155,8 @@ pub struct Deps {
     pub runtimes: Arc<RuntimeManifest>,
     /// How keys are kept, and which short-lived ones are good.
     pub secrets: Arc<Secrets>,
+    /// What speaks to receivers of completion callbacks.
+    pub webhook: Arc<dyn Webhook>,
     /// Which controller this is.
     pub id: ControllerId,
 }

@@ -9,6 +9,7 @@
 mod api;
 mod balancer;
 mod cache;
+mod callbacks;
 mod config;
 mod entities;
 mod entitlement;
@@ -27,6 +28,7 @@ use base::clock::Clock;
 use base::ids::IdSource;
 use base::shutdown::{Phase, ShutdownWatch};
 use base::task::{OnPanic, spawn};
+use callbacks::Callbacks;
 use entities::Entities;
 use follow::Followers;
 use identities::Identities;
@@ -64,6 +66,7 @@ pub struct Controller {
     on_the_way: OnTheWay,
     followers: Arc<Followers>,
     observer: Arc<Observer>,
+    callbacks: Callbacks,
     info: api::Info,
     room: api::Room,
     this: Weak<Controller>,
@@ -73,17 +76,27 @@ impl Controller {
     /// A controller that serves at once; [`Controller::run`] must run beside it.
     #[must_use]
     pub fn new(config: Config, deps: Deps) -> Arc<Controller> {
-        let Deps { artifacts, activations, scheduler, operated, clock, ids, runtimes, secrets, id } = deps;
+        let Deps { artifacts, activations, scheduler, operated, clock, ids, runtimes, secrets, webhook, id } =
+            deps;
         // Identities are read past the cache, so that a key that another process revoked goes in time (AUTH-17).
         let most_actions = config.metrics.as_ref().map(|metrics| metrics.most_actions);
         let observer = Arc::new(Observer::new(id, clock.clone(), most_actions));
         let (store, short) = (artifacts.clone(), secrets.short.clone());
-        let identities = Identities::new(store, clock.clone(), short, &config, observer.clone());
+        let identities = Identities::new(store.clone(), clock.clone(), short, &config, observer.clone());
         let identities = Arc::new(identities);
         let cached: Arc<dyn ArtifactStore> =
             Arc::new(Cached::new(artifacts, config.artifact_cache.as_bytes()));
         let entities = Arc::new(Entities::new(cached.clone(), runtimes.clone()));
         let watched = cache::Watched::new(cached, identities.clone(), entities.clone());
+        let parts = callbacks::Parts {
+            artifacts: store.clone(),
+            activations: activations.clone(),
+            webhook,
+            secrets: secrets.clone(),
+            clock: clock.clone(),
+            ids: ids.clone(),
+        };
+        let callbacks = Callbacks::new(config.callbacks, parts);
         let info = api::Info::new(&config, &runtimes);
         let room = api::Room::new(config.body_memory);
         Arc::new_cyclic(|this| Controller {
@@ -105,6 +118,7 @@ impl Controller {
             on_the_way: OnTheWay::new(),
             followers: Arc::default(),
             observer,
+            callbacks,
             info,
             room,
             this: this.clone(),
@@ -118,13 +132,19 @@ impl Controller {
         self.artifacts.clone()
     }
 
-    /// Ends activations whose acknowledgement never came, until the process stops. To be run as a task of its own.
+    /// Ends activations whose acknowledgement never came, and tries callbacks again, until the process stops. To be run
+    /// as a task of its own.
     pub async fn run(&self, shutdown: ShutdownWatch) {
-        loop {
-            tokio::select! {
-                () = shutdown.reached(Phase::Stopped) => return,
-                () = tokio::time::sleep(SWEEP) => self.sweep(),
+        let sweeping = async {
+            loop {
+                tokio::time::sleep(SWEEP).await;
+                self.sweep();
             }
+        };
+        tokio::select! {
+            () = shutdown.reached(Phase::Stopped) => {}
+            () = self.callbacks.run(shutdown.clone()) => {}
+            () = sweeping => {}
         }
     }
 
@@ -144,11 +164,12 @@ impl Controller {
         });
     }
 
-    /// To be told of every record that ends an activation of `caller`, once, by whoever makes it or hears of it: events
-    /// and metrics come from here.
+    /// To be told of every record that ends an activation of `caller`, once, by whoever makes it or hears of it: events,
+    /// metrics and callbacks come from here.
     pub(crate) fn ended(&self, caller: &Identity, record: &Activation) {
         self.observer.ended(caller, record);
         self.followers.ended(record);
+        self.callbacks.ended(record.activation_id);
     }
 
     /// Takes no more invocations on: they are answered with 503 and a time to come back. Everything else is served.

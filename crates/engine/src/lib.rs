@@ -1,8 +1,8 @@
 //! Every decision, as pure state machines.
 
 pub mod arbiter;
-pub mod compose;
 pub mod callback;
+pub mod compose;
 pub mod creation;
 pub mod kv;
 pub mod pending;

@@ -1,5 +1,5 @@
-use crate::{Seal, ServerSecret, hex};
 use crate::derive::mac;
+use crate::{Seal, ServerSecret, hex};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use std::fmt;

@@ -28,8 +28,7 @@ pub struct CallbackDocument {
 /// Never in practice: when it cannot be written as JSON.
 pub fn document_for(id: ActivationId, callback: &CallbackDocument) -> Result<Document, StoreError> {
     let id = document_id(id);
-    let body =
-        serde_json::to_vec(callback).map_err(|error| StoreError::new(format!("write {id}"), error))?;
+    let body = serde_json::to_vec(callback).map_err(|error| StoreError::new(format!("write {id}"), error))?;
     Ok(Document {
         id,
         kind: DocumentKind::Callback,
@@ -55,7 +54,8 @@ pub fn read(document: &Document) -> Result<(ActivationId, CallbackDocument), Sto
     let failed = || format!("read document {}", document.id);
     let id = document.id.strip_prefix(PREFIX).unwrap_or_default();
     let id = id.parse().map_err(|error: types::ActivationIdError| StoreError::new(failed(), error))?;
-    let callback = serde_json::from_slice(&document.body).map_err(|error| StoreError::new(failed(), error))?;
+    let callback =
+        serde_json::from_slice(&document.body).map_err(|error| StoreError::new(failed(), error))?;
     Ok((id, callback))
 }
 

@@ -21,6 +21,7 @@ use store::{ActivationStore, ArtifactStore};
 use types::{
     AuthKey, ControllerId, EntityName, InvokerId, RuntimeManifest, SchedulerId, Subject, SystemLimits,
 };
+use webhook::MemoryWebhook;
 
 /// The credentials of the namespace `guest`.
 pub const GUEST_KEY: &str =
@@ -117,6 +118,7 @@ impl Cluster {
                 ids: Arc::new(IdSource::new(clock.clone())),
                 runtimes,
                 secrets: secrets.clone(),
+                webhook: Arc::new(MemoryWebhook::new()),
                 id: ControllerId(0),
             },
         );

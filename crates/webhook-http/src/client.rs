@@ -92,8 +92,8 @@ impl HttpWebhook {
         if !call.target.is_secure() {
             return exchange(stream, call).await;
         }
-        let name = ServerName::try_from(call.target.host().to_owned())
-            .map_err(|error| failed("name", error))?;
+        let name =
+            ServerName::try_from(call.target.host().to_owned()).map_err(|error| failed("name", error))?;
         let stream = self.tls.connect(name, stream).await.map_err(|error| failed("trust", error))?;
         exchange(stream, call).await
     }
@@ -147,10 +147,7 @@ fn request(call: Call) -> Result<Request<Full<Bytes>>, CallError> {
     Ok(request)
 }
 
-fn failed(
-    verb: &'static str,
-    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> CallError {
+fn failed(verb: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> CallError {
     CallError::Failed { verb, source: source.into() }
 }
 

@@ -115,7 +115,15 @@ mod tests {
 
     #[test]
     fn only_addresses_of_the_internet_are_public() {
-        for public in ["1.1.1.1", "93.184.216.34", "172.15.0.1", "172.32.0.1", "192.0.1.1", "100.63.0.1", "2606:4700::1"] {
+        for public in [
+            "1.1.1.1",
+            "93.184.216.34",
+            "172.15.0.1",
+            "172.32.0.1",
+            "192.0.1.1",
+            "100.63.0.1",
+            "2606:4700::1",
+        ] {
             assert!(is_public(address(public)), "{public}");
         }
         for special in [

@@ -64,9 +64,8 @@ async fn a_call_is_a_post_and_its_answer_a_status() {
     let (listener, port) = listen().await;
     let client = local();
     let calling = client.call(call(&format!("http://localhost:{port}/hook?x=1")));
-    let serving = async {
-        answer(listener.accept().await.unwrap().0, b"HTTP/1.1 204 No Content\r\n\r\n").await
-    };
+    let serving =
+        async { answer(listener.accept().await.unwrap().0, b"HTTP/1.1 204 No Content\r\n\r\n").await };
     let (status, request) = tokio::join!(calling, serving);
     assert_eq!(status.unwrap(), StatusCode::NO_CONTENT);
     let head = request.to_ascii_lowercase();
@@ -83,7 +82,9 @@ async fn redirects_are_not_followed_and_bodies_are_not_read() {
     let calling = client.call(call(&format!("http://127.0.0.1:{port}/")));
     let serving = async {
         let stream = listener.accept().await.unwrap().0;
-        let mut text = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /elsewhere\r\nContent-Length: 99999999\r\n\r\n".to_vec();
+        let mut text =
+            b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /elsewhere\r\nContent-Length: 99999999\r\n\r\n"
+                .to_vec();
         text.resize(8 << 20, b'x');
         answer(stream, &text).await
     };

@@ -8,6 +8,7 @@ mod activations;
 mod admin;
 mod auth;
 mod body;
+mod callbacks;
 mod common;
 mod docs;
 mod error;
@@ -226,7 +227,8 @@ impl Controller {
             | Resource::Activations
             | Resource::Activation { .. }
             | Resource::Limits
-            | Resource::LimitsEntity => self.dispatch_reading(namespace, resource, asked).await,
+            | Resource::LimitsEntity
+            | Resource::Callbacks => self.dispatch_reading(namespace, resource, asked).await,
         }
     }
 
@@ -257,6 +259,7 @@ impl Controller {
             }
             (Resource::Limits, _) => namespaces::limits(caller, &namespace),
             (Resource::LimitsEntity, _) => namespaces::limits_entity(),
+            (Resource::Callbacks, _) => self.list_callbacks(caller, &namespace),
             (
                 Resource::Actions
                 | Resource::ActionsOfPackage { .. }

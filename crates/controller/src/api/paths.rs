@@ -109,6 +109,8 @@ pub(crate) enum Resource<'a> {
     Limits,
     /// `limits/X`
     LimitsEntity,
+    /// `callbacks`
+    Callbacks,
 }
 
 /// A part of an activation record (ATV-05).
@@ -219,6 +221,7 @@ fn below_base(rest: &str) -> Option<Route<'_>> {
             Some(name) => Resource::Rule { name },
         },
         "activations" => activation(entity, slash)?,
+        "callbacks" if entity == [None, None] => Resource::Callbacks,
         "limits" => match entity {
             [None, _] => Resource::Limits,
             [Some(_), None] if !slash => Resource::LimitsEntity,
@@ -284,7 +287,8 @@ impl Resource<'_> {
             | Resource::Activations
             | Resource::Activation { .. }
             | Resource::Limits
-            | Resource::LimitsEntity => "GET",
+            | Resource::LimitsEntity
+            | Resource::Callbacks => "GET",
         }
     }
 }

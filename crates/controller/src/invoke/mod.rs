@@ -24,8 +24,10 @@ pub(crate) use resolve::{ResolvedAction, deprecated};
 
 use crate::Controller;
 use crate::api::{ApiError, Asked, Reply, Target, trace};
+use crate::callbacks::{self, Promise, Wanted};
 use crate::entitlement;
 use crate::identities::{Caller, Place};
+use http::HeaderMap;
 use resolve::Found;
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -63,13 +65,19 @@ impl Controller {
         let admission = self.admit_invocation(&caller, &target, payload.length(), received).await?;
         let arguments = payload.json(false)?.map(parameters::check).transpose()?;
         let wish = Wish::read(query, headers, &self.config)?;
+        let wanted = self.wanted_callback(headers, &caller)?;
+        if wish.blocking && wanted.is_some() {
+            return Err(callbacks::blocking());
+        }
         let (id, transaction, trace) = (self.new_activation_id(), transaction.clone(), trace(headers));
         let call = Call { id, caller, payload: arguments, transaction, received, trace };
         let invocation = self.arrange(admission, call).await?;
         // Its bytes are in the arguments now; its room is for other requests while this one waits.
         drop(payload);
         if !wish.blocking {
+            let promise = self.promise_callback(id, &invocation.caller, wanted).await?;
             let id = self.invoke_detached(invocation).await?;
+            promise.map(Promise::keep);
             return Ok(blocking::accepted(id).applying(wish.applied));
         }
         let reply = match self.invoke_waiting(invocation, wish.wait).await? {
@@ -77,6 +85,22 @@ impl Controller {
             Waited::Running(id) => blocking::running(id, &wish),
         };
         reply.map(|reply| reply.applying(wish.applied))
+    }
+
+    /// The callback that a request asks for.
+    fn wanted_callback(&self, headers: &HeaderMap, caller: &Caller) -> Result<Option<Wanted>, ApiError> {
+        Wanted::read(headers, caller, self.callbacks.webhook())
+    }
+
+    /// Promises the callback that is wanted; it is withdrawn unless the promise is kept.
+    async fn promise_callback(
+        &self,
+        id: ActivationId,
+        caller: &Caller,
+        wanted: Option<Wanted>,
+    ) -> Result<Option<Promise>, ApiError> {
+        let Some(wanted) = wanted else { return Ok(None) };
+        self.callbacks.promise(id, caller.namespace(), wanted).await.map(Some)
     }
 
     /// Checks whether the caller may invoke what the path names now, with a payload of that many bytes: rights,

@@ -45,6 +45,9 @@ impl Controller {
     /// says so (CLS-15).
     pub async fn recover(&self) -> Recovered {
         let mut recovered = Recovered::default();
+        if let Err(error) = self.callbacks.resume().await {
+            tracing::error!(%error, "callbacks of earlier processes cannot be read; the next start tries again");
+        }
         let (mut waiting, mut fires) = (Vec::new(), Vec::new());
         let all = self.activations.unfinished();
         let known: HashSet<ActivationId> = all.iter().map(|one| one.intent.activation_id).collect();

@@ -29,6 +29,7 @@ use types::{
     Activation, ActivationId, ActivationResponse, Annotations, AuthKey, ControllerId, EntityName, EntityPath,
     InvokerId, Package, Revision, RuntimeManifest, StatusCode, Subject, UserLimits,
 };
+use webhook::MemoryWebhook;
 
 pub(crate) const GUEST: &str = "guest";
 pub(crate) const OTHER: &str = "other";
@@ -50,6 +51,7 @@ pub(crate) struct Kit {
     pub(crate) scheduler: Arc<Scripted>,
     pub(crate) roles: Arc<Roles>,
     pub(crate) clock: Arc<TestClock>,
+    pub(crate) webhook: Arc<MemoryWebhook>,
 }
 
 /// What the scheduler does with the next activations.
@@ -343,6 +345,7 @@ impl Kit {
         let faulty = Arc::new(Faulty::new(artifacts.clone()));
         let faults = faulty.faults().clone();
         let roles = Arc::new(Roles::default());
+        let webhook = Arc::new(MemoryWebhook::new());
         let deps = Deps {
             artifacts: faulty,
             activations: activations.clone(),
@@ -352,11 +355,12 @@ impl Kit {
             ids: Arc::new(IdSource::new(clock.clone())),
             runtimes: Arc::new(RuntimeManifest::parse(MANIFEST).unwrap()),
             secrets: Arc::new(secrets::Secrets::for_tests()),
+            webhook: webhook.clone(),
             id: ControllerId(0),
         };
         let controller = Controller::new(config, deps);
         scheduler.controller.set(Arc::downgrade(&controller)).unwrap();
-        Kit { controller, artifacts, faults, activations, scheduler, roles, clock }
+        Kit { controller, artifacts, faults, activations, scheduler, roles, clock, webhook }
     }
 
     /// Gives the guest limits of its own.

@@ -11,6 +11,7 @@ mod admin_limits;
 mod admin_subjects;
 mod auth;
 mod better;
+mod callbacks;
 mod conductors;
 mod docs;
 mod entities;

@@ -1,10 +1,12 @@
 //! The whole configuration: the sections of this crate, and those that the back ends bring.
 
+mod callbacks;
 mod keys;
 mod limits;
 mod operators;
 mod roles;
 
+pub use callbacks::Callbacks;
 pub use keys::{AtRest, InContainers, Keys};
 pub use limits::{Concurrency, Limits, Logs, Memory, Timeout};
 pub use operators::{Metrics, Operators};
@@ -44,6 +46,8 @@ base::config_section! {
         pub runtimes: Runtimes = Runtimes::default(),
         /// The REST API.
         pub controller: Controller = Controller::default(),
+        /// Completion callbacks: what is sent to the URL in the header `X-OW-Callback` of a non-blocking invocation.
+        pub callbacks: Callbacks = Callbacks::default(),
         /// The queues of activations. Each action has one for each namespace that invokes it.
         pub scheduler: Scheduler = Scheduler::default(),
         /// The containers of a machine.

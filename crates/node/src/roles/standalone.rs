@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store_embedded::Stores;
 use types::{ContainerId, ControllerId, InvokerId, RuntimeManifest, SchedulerId};
+use webhook_http::HttpWebhook;
 
 /// There is one of each role.
 const CONTROLLER: ControllerId = ControllerId(0);
@@ -214,6 +215,7 @@ fn join(
         ids,
         runtimes: Arc::new(announcement.runtimes.clone()),
         secrets: keys.secrets,
+        webhook: Arc::new(HttpWebhook::new(config.callbacks.to_client(config.server.host))),
         id: CONTROLLER,
     };
     let loopback = announcement.address.ip().is_loopback();
@@ -222,6 +224,7 @@ fn join(
         operators: config.operators.to_role(loopback),
         metrics: config.metrics.to_role(loopback),
         durable_answers: config.invoker.durable_answers,
+        callbacks: config.callbacks.to_engine(),
         ..config.controller.to_role(limits)
     };
     let controller = Controller::new(controller_config, controller_deps);

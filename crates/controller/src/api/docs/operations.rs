@@ -362,6 +362,14 @@ fn namespaces() -> Vec<Operation> {
             "The limits",
             named("UserLimits"),
         ),
+        Operation::own(
+            "getCallbacks",
+            Method::GET,
+            "/callbacks",
+            "Callbacks",
+            "The completion callbacks of a namespace, and the secret that signs them",
+        )
+        .answering("200", "The callbacks", named("Callbacks")),
     ]
 }
 

@@ -310,7 +310,27 @@ fn limits() -> Schemas {
     fields.insert("allowedKinds".to_owned(), array_of(&json!({ "type": "string" })));
     fields.insert("storeActivations".to_owned(), json!({ "type": "boolean" }));
     let required = [&counts[..], &["maxParameterSize"]].concat();
-    vec![("UserLimits", object(&required, Value::Object(fields)))]
+    let callback = object(
+        &["activationId", "url", "state", "promised", "tries"],
+        json!({
+            "activationId": text("Whose end is told"),
+            "url": text("To whom"),
+            "state": { "type": "string", "enum": ["pending", "delivered", "gone", "given up"] },
+            "promised": { "type": "integer", "format": "int64" },
+            "tries": { "type": "integer" },
+            "error": text("What came of the last try that failed"),
+            "next": { "type": "integer", "format": "int64" },
+        }),
+    );
+    let callbacks = json!({
+        "secret": text("The key of the signatures"),
+        "callbacks": array_of(&named("Callback")),
+    });
+    vec![
+        ("UserLimits", object(&required, Value::Object(fields))),
+        ("Callback", callback),
+        ("Callbacks", object(&["secret", "callbacks"], callbacks)),
+    ]
 }
 
 /// An object with these fields, and perhaps more: clients have to pass over fields that they do not know.

@@ -39,6 +39,7 @@ fn label(route: &Route<'_>) -> Option<&'static str> {
             Resource::Activation { part: Part::Result, .. } => "result",
             Resource::Activation { part: Part::Logs, .. } => "logs",
             Resource::Limits => "limits",
+            Resource::Callbacks => "callbacks",
             // NS-06: it only says that it is not there.
             Resource::LimitsEntity => return None,
         },
@@ -50,7 +51,7 @@ fn label(route: &Route<'_>) -> Option<&'static str> {
 }
 
 /// Every route that there is, as a path.
-const ROUTES: [&str; 21] = [
+const ROUTES: [&str; 22] = [
     "/",
     "/ping",
     "/api/v1",
@@ -72,6 +73,7 @@ const ROUTES: [&str; 21] = [
     "/api/v1/namespaces/_/activations/x/result",
     "/api/v1/namespaces/_/activations/x/logs",
     "/api/v1/namespaces/_/limits",
+    "/api/v1/namespaces/_/callbacks",
 ];
 
 #[test]

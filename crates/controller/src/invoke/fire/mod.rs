@@ -115,6 +115,7 @@ impl Controller {
         entitlement::own(&caller, &name.path.namespace(), &name)?;
         check_payload(&caller, payload.length())?;
         let sent = payload.json(false)?.map(parameters::check).transpose()?.map(json::compacted);
+        let wanted = self.wanted_callback(headers, &caller)?;
         drop(payload);
         let (_, trigger) = self.entities.trigger(&name).await?.ok_or_else(ApiError::not_found)?;
         if !trigger.rules.any_active() {
@@ -122,7 +123,8 @@ impl Controller {
         }
         let parameters = with_headers(&trigger.parameters, self.shown_headers(headers));
         let (id, span) = (self.new_activation_id(), self.ids.random());
-        self.accept_fire(Fire {
+        let promise = self.promise_callback(id, &caller, wanted).await?;
+        let fire = Fire {
             id,
             caller,
             transaction: transaction.clone(),
@@ -134,9 +136,10 @@ impl Controller {
             rules: self.shots(&trigger.rules),
             received,
             trace: trace(headers).unwrap_or_else(|| TraceContext::root(id.bits(), span)),
-        })
-        .await
-        .map(blocking::accepted)
+        };
+        let id = self.accept_fire(fire).await?;
+        promise.map(super::Promise::keep);
+        Ok(blocking::accepted(id))
     }
 
     /// Writes a fire down and lets it go on; a client that goes away does not stop it. Answers when it is on the disk.
@@ -183,7 +186,9 @@ impl Controller {
         let lines: Vec<String> = stream::iter(lines).buffered(RULES_AT_ONCE).collect().await;
         let result = Some(fire.payload.clone().unwrap_or_else(|| json::raw(&Map::new())));
         let response = ActivationResponse { status: types::StatusCode::Success, result, size: None };
-        self.keep(&fire.caller.identity, Arc::new(fire.record(response, lines)));
+        let record = Arc::new(fire.record(response, lines));
+        self.keep(&fire.caller.identity, record.clone());
+        self.ended(&fire.caller.identity, &record);
     }
 
     /// Fires one rule, unless that is done, and says what came of it.
