@@ -66,6 +66,7 @@ conversations! {
     transport
     triggers
     web
+    web_composed
     web_http
     web_raw
 }

@@ -164,6 +164,12 @@ impl Reply {
         }
     }
 
+    /// The same with these headers as well.
+    pub(crate) fn headers(mut self, headers: HeaderMap) -> Reply {
+        self.headers.extend(headers);
+        self
+    }
+
     /// The same with one more header, unless it has that already.
     pub(crate) fn header_unless_set(mut self, name: HeaderName, value: HeaderValue) -> Reply {
         self.headers.entry(name).or_insert(value);

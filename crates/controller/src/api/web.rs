@@ -17,9 +17,8 @@ pub(super) use path::{WebPath, parse};
 use super::error::ApiError;
 use super::respond::{self, Body, Reply, Style};
 use super::{Payload, UNUSED_BODY, auth, body, check_length, trace};
-use crate::identities::{Caller, Place};
+use crate::identities::Caller;
 use crate::invoke::{Invocation, ResolvedAction, Waited, check_payload};
-use crate::pending::Pass;
 use crate::{Controller, entitlement};
 use answer::Answer;
 use arguments::WebRequest;
@@ -50,12 +49,6 @@ struct Called {
     owner: Arc<Caller>,
 }
 
-/// The right to go on with a call.
-struct Admission {
-    _pass: Pass,
-    place: Place,
-}
-
 impl Controller {
     /// What would stand behind `/api/v1/web/`, if the request is for a vanity host (WEB-42).
     pub(super) fn vanity(&self, parts: &request::Parts) -> Option<String> {
@@ -84,13 +77,10 @@ impl Controller {
                 (Err(error), false)
             }
             Ok(called) => {
-                let admission = self.admit_call(&call, &called);
-                let keep =
-                    if admission.is_ok() { called.owner.limits.payload.as_bytes() } else { UNUSED_BODY };
-                let payload = body::read_any(&parts.headers, body, keep, &self.room).await;
-                let outcome = match (admission, payload) {
-                    (Err(error), _) | (Ok(_), Err(error)) => Err(error),
-                    (Ok(admission), Ok(payload)) => self.call(&call, &called, admission, payload).await,
+                let allowed = called.owner.limits.payload.as_bytes();
+                let outcome = match body::read_any(&parts.headers, body, allowed, &self.room).await {
+                    Err(error) => Err(error),
+                    Ok(payload) => self.call(&call, &called, payload).await,
                 };
                 // Upstream looks at the size before it looks at CORS (WEB-11).
                 let is_too_large =
@@ -118,23 +108,14 @@ impl Controller {
         Ok(Called { action, export, owner })
     }
 
-    /// What speaks against a call before anything of it is looked at (WEB-09, THR-08).
-    fn admit_call(&self, call: &Call<'_>, called: &Called) -> Result<Admission, ApiError> {
-        let Some(pass) = self.gate.enter() else { return Err(ApiError::unavailable()) };
-        entitlement::run_exported(&called.owner, &call.path.target, &called.action)?;
-        Ok(Admission { _pass: pass, place: entitlement::admit(&called.owner, call.received)? })
-    }
-
     /// Runs the action and makes a response of its result (WEB-09).
-    async fn call(
-        &self,
-        call: &Call<'_>,
-        called: &Called,
-        admission: Admission,
-        payload: Payload,
-    ) -> Result<Reply, ApiError> {
+    async fn call(&self, call: &Call<'_>, called: &Called, payload: Payload) -> Result<Reply, ApiError> {
         let Called { action, export, owner } = called;
         let (method, headers) = (&call.parts.method, &call.parts.headers);
+        let Some(_pass) = self.gate.enter() else { return Err(ApiError::unavailable()) };
+        entitlement::run_exported(owner, &call.path.target, action)?;
+        // The owner's limits count those of anybody (THR-08).
+        let place = entitlement::admit(owner, call.received)?;
         check_payload(owner, payload.length())?;
         let is_options = method == Method::OPTIONS;
         if is_options && !export.custom_options {
@@ -168,7 +149,7 @@ impl Controller {
             arguments,
             transaction: call.transaction.clone(),
             received: call.received,
-            place: admission.place,
+            place,
             cause: None,
             trace: trace(headers),
         };
@@ -202,7 +183,7 @@ impl Controller {
         // These say which request and which activation it was, and no action can say otherwise.
         headers.remove(&self.config.transaction_header);
         headers.remove(respond::ACTIVATION_ID);
-        let mut reply = match body {
+        let reply = match body {
             None => Reply::empty(status),
             Some(content) => {
                 let essence = content.media.split(';').next().unwrap_or_default();
@@ -214,9 +195,6 @@ impl Controller {
                 Reply::new(status, Body::new(content.bytes), Some(media))
             }
         };
-        for (name, value) in &headers {
-            reply = reply.header(name.clone(), value.clone());
-        }
-        Ok(reply)
+        Ok(reply.headers(headers))
     }
 }
