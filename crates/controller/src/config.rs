@@ -31,8 +31,6 @@ pub struct Config {
     pub withhold_api_key: bool,
     /// Whether actions of shared packages can be invoked only, and not read (ACT-32).
     pub execute_only: bool,
-    /// Whether the header `Authorization` of a request that fires a trigger is kept from the functions (DEF-12).
-    pub hide_fire_credentials: bool,
     /// Whether answers to PUT and DELETE carry the entity (ACT-31).
     pub response_payload: bool,
     /// The hosts whose subdomains are namespaces, in lower case: `NAMESPACE.HOST` serves nothing but the web actions of
@@ -111,7 +109,6 @@ impl Default for Config {
             allowed_kinds: None,
             withhold_api_key: true,
             execute_only: false,
-            hide_fire_credentials: false,
             response_payload: true,
             vanity_hosts: Vec::new(),
             controllers: 1,

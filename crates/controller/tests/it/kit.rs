@@ -12,6 +12,7 @@ use rpc::{
     Ack, ActivationMessage, ControllerLink, InvokerCapacity, InvokerOperations, Operated, Outcome, PoolView,
     QueueView, Refusal, Report, SchedulerLink, SchedulerOperations,
 };
+use secrets::Secrets;
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -307,25 +308,35 @@ impl Kit {
     }
 
     pub(crate) async fn with(config: Config) -> Kit {
+        Kit::with_secrets(config, Secrets::for_tests()).await
+    }
+
+    pub(crate) async fn with_secrets(config: Config, secrets: Secrets) -> Kit {
         let artifacts = Arc::new(MemoryArtifactStore::new());
         for subject in [GUEST, OTHER] {
             artifacts.put(document_for(&subject_of(subject), 1).unwrap(), None, None).await.unwrap();
         }
         let clock = TestClock::new();
         let activations = Journal::new(&clock, BTreeMap::new());
-        Kit::on(config, artifacts, activations, clock)
+        Kit::on(config, artifacts, activations, clock, secrets)
     }
 
     /// Another process on the same entities, which finds these intents and no records.
     pub(crate) fn restarted_with(&self, intents: BTreeMap<ActivationId, (Intent, bool)>) -> Kit {
         let activations = Journal::new(&self.clock, intents);
-        Kit::on(Config::default(), self.artifacts.clone(), activations, self.clock.clone())
+        Kit::on(
+            Config::default(),
+            self.artifacts.clone(),
+            activations,
+            self.clock.clone(),
+            Secrets::for_tests(),
+        )
     }
 
     /// Another process on the same stores.
     pub(crate) fn restarted(&self) -> Kit {
         let (artifacts, activations) = (self.artifacts.clone(), self.activations.clone());
-        Kit::on(Config::default(), artifacts, activations, self.clock.clone())
+        Kit::on(Config::default(), artifacts, activations, self.clock.clone(), Secrets::for_tests())
     }
 
     fn on(
@@ -333,6 +344,7 @@ impl Kit {
         artifacts: Arc<MemoryArtifactStore>,
         activations: Arc<Journal>,
         clock: Arc<TestClock>,
+        secrets: Secrets,
     ) -> Kit {
         let scheduler = Arc::new(Scripted {
             controller: OnceLock::new(),
@@ -354,7 +366,7 @@ impl Kit {
             clock: clock.clone(),
             ids: Arc::new(IdSource::new(clock.clone())),
             runtimes: Arc::new(RuntimeManifest::parse(MANIFEST).unwrap()),
-            secrets: Arc::new(secrets::Secrets::for_tests()),
+            secrets: Arc::new(secrets),
             webhook: webhook.clone(),
             id: ControllerId(0),
         };

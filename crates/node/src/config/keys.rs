@@ -31,7 +31,8 @@ base::config_section! {
         pub at_rest: AtRest = AtRest::Hashed,
         /// What an action gets whose annotation `provide-api-key` asks for a key. `short-lived`: one of the same form that
         /// ends soon after the activation. `own`: the caller's own key, as Apache OpenWhisk does, which needs
-        /// `keys.at_rest = "sealed"`; a caller whose key is not sealed is still given a short-lived one.
+        /// `keys.at_rest = "sealed"`; a caller whose key is not sealed is still given a short-lived one. The same holds for
+        /// the header `authorization` that the actions of a trigger find in `__ow_headers`.
         pub in_containers: InContainers = InContainers::ShortLived,
         /// How long after the deadline of its activation a short-lived key is accepted.
         pub grace: Duration = secrets::GRACE,

@@ -3,6 +3,7 @@
 mod chaos;
 mod concurrency;
 mod examples;
+mod fires;
 mod follow;
 mod functions;
 mod lifecycle;

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Command;
 
 /// Runs a script of the folder `npm` against a server of its own; its last line is to be `last`.
-fn run(script: &str, last: &str) {
-    let server = Server::start(&Options::default());
+fn run(script: &str, options: &Options, last: &str) {
+    let server = Server::start(options);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("npm");
     assert!(folder.join("node_modules/openwhisk").exists(), "run npm ci in {}", folder.display());
     let done = Command::new("node")
@@ -21,10 +21,17 @@ fn run(script: &str, last: &str) {
 
 #[test]
 fn the_npm_client_manages_and_invokes_actions_of_all_kinds() {
-    run("client.mjs", "all kinds passed");
+    run("client.mjs", &Options::default(), "all kinds passed");
 }
 
 #[test]
 fn the_npm_client_reaches_packages_sequences_triggers_rules_feeds_and_activations() {
-    run("surface.mjs", "the whole surface passed");
+    run("surface.mjs", &Options::default(), "the whole surface passed");
+}
+
+#[test]
+fn feed_01_feed_02_feed_03_feed_04_the_npm_client_leads_the_whole_life_of_a_feed() {
+    // The feed fires its trigger itself.
+    let options = Options::default().argument("--set").argument("container.process.network.mode=host");
+    run("feeds.mjs", &options, "the feed passed");
 }

@@ -16,6 +16,8 @@ use crate::Controller;
 use crate::api::{ApiError, Asked, Reply, Target, trace};
 use crate::entitlement;
 use crate::identities::Caller;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt;
 use futures_util::stream;
 use http::header::AUTHORIZATION;
@@ -121,8 +123,9 @@ impl Controller {
         if !trigger.rules.any_active() {
             return Ok(Reply::empty(StatusCode::NO_CONTENT));
         }
-        let parameters = with_headers(&trigger.parameters, self.shown_headers(headers));
         let (id, span) = (self.new_activation_id(), self.ids.random());
+        let shown = self.shown_headers(headers, &caller, id, received);
+        let parameters = with_headers(&trigger.parameters, shown);
         let promise = self.promise_callback(id, &caller, wanted).await?;
         let fire = Fire {
             id,
@@ -253,14 +256,21 @@ impl Controller {
         rules.0.iter().map(shot).collect()
     }
 
-    /// The headers of a request as functions see them (TRG-10, DEF-12): lower-case names, one text for each.
-    fn shown_headers(&self, headers: &HeaderMap) -> Raw {
+    /// The headers of a request as functions see them (TRG-10, DEF-12): lower-case names, one text for each. Where keys
+    /// are not handed on to functions, the credentials are short-lived ones of whoever fires.
+    fn shown_headers(&self, headers: &HeaderMap, caller: &Caller, fire: ActivationId, received: u64) -> Raw {
         let mut shown = Map::new();
-        for name in headers.keys().filter(|name| !self.config.hide_fire_credentials || *name != AUTHORIZATION)
-        {
+        for name in headers.keys() {
             let values = headers.get_all(name).iter();
             let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
             shown.insert(name.as_str().to_owned(), values.join(", ").into());
+        }
+        if !self.secrets.hand_on
+            && let Some(credentials) = shown.get_mut(AUTHORIZATION.as_str())
+        {
+            let deadline = received.saturating_add(self.config.limits.timeout.max);
+            let key = self.secrets.key_for(&caller.identity, fire, deadline);
+            *credentials = format!("Basic {}", STANDARD.encode(key.to_string())).into();
         }
         json::raw(&shown)
     }
