@@ -45,14 +45,17 @@ fn trg_11_trg_12_fires_outlive_the_server_and_fire_no_rule_twice() {
                 let api = Api::new(address, oxiwhisk_test_e2e::GUEST);
                 for number in 0..FIRES {
                     let nonce = format!("{client}-{number}");
-                    // While the server is down there is no answer, and nobody knows what became of the fire.
+                    // Without an answer nobody knows what became of the fire.
                     let answer = api.try_send("POST", "/triggers/fires", Some(&json!({"nonce": nonce})));
                     match answer {
                         Ok(answer) if answer.status == 202 => {
                             accepted.lock().unwrap().insert(id_of(&answer.json()));
                         }
                         Ok(answer) => panic!("{} {}", answer.status, answer.text()),
-                        Err(_) => api.reset(),
+                        Err(_) => time::eventually("the next server", || {
+                            api.reset();
+                            api.try_send("GET", "/triggers", None).ok().map(drop)
+                        }),
                     }
                     fired.fetch_add(1, Ordering::SeqCst);
                 }
@@ -65,8 +68,10 @@ fn trg_11_trg_12_fires_outlive_the_server_and_fire_no_rule_twice() {
         }
     });
     let accepted = accepted.into_inner().unwrap();
+    api.reset();
     println!("{} fires were accepted", accepted.len());
-    assert!(!accepted.is_empty());
+    // Each kill costs every client one answer at the most.
+    assert!(accepted.len() as u64 >= CLIENTS * (FIRES - KILL_AT.len() as u64));
     let records: Vec<Value> = accepted.iter().map(|id| api.record(id)).collect();
     let mut started = BTreeSet::new();
     for record in &records {
