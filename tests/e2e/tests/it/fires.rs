@@ -33,7 +33,11 @@ fn trg_11_trg_12_fires_outlive_the_server_and_fire_no_rule_twice() {
     };
     put("/triggers/fires", &json!({}));
     for rule in RULES {
-        api.put_code(&format!("{rule}-action"), "nodejs:default", "function main({nonce}) { return {nonce} }");
+        api.put_code(
+            &format!("{rule}-action"),
+            "nodejs:default",
+            "function main({nonce}) { return {nonce} }",
+        );
         let action = format!("/_/{rule}-action");
         put(&format!("/rules/{rule}"), &json!({"trigger": "/_/fires", "action": action}));
     }
