@@ -1,4 +1,4 @@
-use crate::code::{self, CodeError};
+use crate::code;
 use crate::open::Open;
 use crate::service::{Invoker, Wake};
 use base::alarm::Armed;
@@ -299,7 +299,7 @@ impl Task {
                     let answer = container.init(request, limits.timeout).await;
                     (Some(version), classify::init(&answer, invoker.deps.clock.now() - called, &limits).err())
                 }
-                Err(error) => (None, Some(no_code(&error))),
+                Err(error) => (None, Some(code::no_code(&error))),
             };
             Done::Initialised { activation, loaded, ended, took: invoker.deps.clock.now() - started }
         });
@@ -318,6 +318,12 @@ impl Task {
         self.on_container(|container| async move {
             let started = invoker.deps.clock.now();
             let limits = invoker.limits(&message);
+            let request = match request {
+                Ok(request) => request,
+                Err(error) => {
+                    return Done::Ran { activation, ended: code::locked(&error), took: Duration::ZERO };
+                }
+            };
             let answer = container.run(request, limits.timeout).await;
             let took = invoker.deps.clock.now() - started;
             Done::Ran { activation, ended: classify::run(&answer, took, &limits), took }
@@ -472,21 +478,4 @@ fn failure(error: &CreateError) -> CreationFailure {
         CreateError::Developer(text) => CreationFailure::Developer(text.clone()),
         CreateError::Platform { source, .. } => CreationFailure::Platform(format!("{error}: {source}")),
     }
-}
-
-/// What it means that the code could not be had (CLS-15, CLS-16).
-fn no_code(error: &CodeError) -> Ended {
-    let (status, text) = match error {
-        CodeError::Missing => {
-            (StatusCode::ApplicationError, "Action could not be found or may have been deleted.")
-        }
-        CodeError::Unreadable(_) => {
-            (StatusCode::WhiskError, "Action version is not compatible and cannot be invoked.")
-        }
-        CodeError::Store(_) => (StatusCode::WhiskError, "Action could not be fetched."),
-    };
-    if status == StatusCode::WhiskError {
-        tracing::error!(error = error as &dyn std::error::Error, "no code for a container");
-    }
-    Ended { response: ActivationResponse::error(status, text), timed_out: false }
 }

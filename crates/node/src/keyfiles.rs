@@ -40,7 +40,8 @@ pub(crate) fn keys(config: &Config, data_dir: &Path) -> Result<Keys, StartError>
         AtRest::Sealed => Keeper::sealing(&server),
     };
     let hand_on = config.keys.in_containers == InContainers::Own;
-    let secrets = Secrets { keeper, hand_on, grace: config.keys.grace, ..Secrets::new(&server) };
+    let parameters = config.parameter_storage.to_keys();
+    let secrets = Secrets { keeper, hand_on, grace: config.keys.grace, parameters, ..Secrets::new(&server) };
     Ok(Keys { admin, secrets: Arc::new(secrets) })
 }
 

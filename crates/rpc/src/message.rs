@@ -4,7 +4,7 @@ use std::time::Duration;
 use types::json::{self, Raw};
 use types::{
     ActionLimits, Activation, ActivationId, Attempt, ContainerId, ControllerId, CreationFailure, CreationId,
-    EntityName, EntityPath, Epoch, FullyQualifiedName, Identity, InvokerId, KeyTrace, NackReason,
+    EntityName, EntityPath, Epoch, FullyQualifiedName, Identity, InvokerId, KeyTrace, Lock, NackReason,
     NamespaceId, QueueKey, Revision, SemVer, Subject, SystemLimits, TraceContext, TransactionId, UserLimits,
 };
 
@@ -29,6 +29,8 @@ pub struct ActivationMessage {
     pub payload: Raw,
     /// The arguments for the environment at initialisation: a JSON object, if there are any (RUN-10).
     pub environment: Option<Raw>,
+    /// Which members of both are locked, if any are (RUN-11).
+    pub locks: Option<Arc<[Lock]>>,
     /// The activation that caused this one.
     pub cause: Option<ActivationId>,
     /// Its step in the trace of the request.
@@ -80,6 +82,7 @@ impl ActivationMessage {
             blocking: true,
             payload: json::raw(&std::collections::BTreeMap::<String, ()>::new()),
             environment: None,
+            locks: None,
             cause: None,
             trace: TraceContext::root(5, 6),
             received: 1_000,

@@ -7,6 +7,7 @@
 mod callback;
 mod credential;
 mod derive;
+mod parameters;
 mod seal;
 mod short;
 mod stored;
@@ -14,6 +15,7 @@ mod stored;
 pub use callback::{CallbackKeys, sign_callback};
 pub use credential::Credential;
 pub use derive::ServerSecret;
+pub use parameters::{LockError, ParameterKey, ParameterKeys};
 pub use seal::Seal;
 pub use short::{Holder, ShortKeys};
 pub use stored::{Keeper, StoredKey};
@@ -38,6 +40,8 @@ pub struct Secrets {
     /// How long after the deadline of its activation a short-lived key is good: what the activation began to call may
     /// take a while.
     pub grace: Duration,
+    /// What parameters are locked with.
+    pub parameters: ParameterKeys,
 }
 
 impl Secrets {
@@ -50,6 +54,7 @@ impl Secrets {
             callbacks: CallbackKeys::new(server),
             hand_on: false,
             grace: GRACE,
+            parameters: ParameterKeys::default(),
         }
     }
 

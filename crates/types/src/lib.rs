@@ -39,7 +39,7 @@ pub use limits::{ActionLimits, LimitBounds, LimitError, SystemLimits};
 pub use manifest::{ImageName, ManifestError, RuntimeKind, RuntimeManifest, StemCell};
 pub use name::{EntityName, EntityPath, FullyQualifiedName, NameError};
 pub use package::{Binding, Package, PackagePut};
-pub use parameters::{Parameter, Parameters};
+pub use parameters::{Lock, Parameter, Parameters};
 pub use rule::{Rule, RulePost, RulePut, RuleWithStatus};
 pub use semver::{SemVer, SemVerError};
 pub use size::{ByteSize, ByteSizeError};

@@ -17,6 +17,16 @@ pub struct Parameter {
     pub encryption: Option<Arc<str>>,
 }
 
+/// That a member of an activation's arguments is locked: it comes from a parameter that is stored so, and is unlocked
+/// only where the code runs (RUN-11).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lock {
+    /// The member's name.
+    pub key: Arc<str>,
+    /// The name of the cipher.
+    pub cipher: Arc<str>,
+}
+
 /// Default parameters in the order they were given; a name stands once.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(transparent)]

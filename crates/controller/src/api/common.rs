@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use store::{DocumentKind, EntityQuery};
-use types::{Annotations, ByteSize, EntityPath, Parameters};
+use types::{Annotations, ByteSize, EntityName, EntityPath, Parameters};
 
 /// A part of a body with its size and the greatest that it may have.
 pub(super) type Measured = (&'static str, Option<u64>, ByteSize);
@@ -55,6 +55,18 @@ pub(super) fn check_sizes(sizes: impl IntoIterator<Item = Measured>) -> Result<(
 }
 
 impl Controller {
+    /// The parameters of a body as they are to be stored for an entity of that namespace: locked, if that is configured
+    /// (ACT-33). `old` are those of the entity that is replaced.
+    pub(super) fn locked(
+        &self,
+        namespace: &EntityName,
+        given: Option<Parameters>,
+        old: Option<&Parameters>,
+    ) -> Result<Option<Parameters>, ApiError> {
+        let locked = given.map(|given| self.secrets.parameters.lock(given, namespace.as_str(), old));
+        locked.transpose().map_err(|error| ApiError::bad_request(error.to_string()))
+    }
+
     /// A page of the summaries of one kind, or their number (LIST-01 to LIST-04).
     pub(super) async fn list_entities(
         &self,

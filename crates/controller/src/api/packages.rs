@@ -204,7 +204,10 @@ impl Controller {
         if bound.is_some_and(|bound| bound.package.binding.0.is_some()) {
             return Err(ApiError::bad_request("Cannot bind to another package binding."));
         }
-        let put = PackagePut { binding: provider.map(|provider| Binding(Some(provider))), ..put };
+        let parameters = old.as_ref().map(|old| &old.parameters);
+        let parameters = self.locked(namespace, put.parameters, parameters)?;
+        let binding = provider.map(|provider| Binding(Some(provider)));
+        let put = PackagePut { binding, parameters, ..put };
         let package = written(name, put, old, asked.received);
         self.artifacts.put(entity::package_document(&package)?, None, expected).await?;
         self.put_reply(&package)

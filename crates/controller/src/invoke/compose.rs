@@ -73,6 +73,7 @@ impl Way<'_> {
         let first = conducts.then(|| Arguments {
             payload: message.payload.clone(),
             environment: message.environment.clone(),
+            locks: message.locks.clone(),
         });
         Way { controller, action, caller, message, place: Some(place), first }
     }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use store::{Intent, StoreError};
 use types::json::Raw;
 use types::{
-    ActionLimits, ActivationId, ControllerId, EntityPath, FullyQualifiedName, Identity, QueueKey, Revision,
-    SemVer, TraceContext, TransactionId,
+    ActionLimits, ActivationId, ControllerId, EntityPath, FullyQualifiedName, Identity, Lock, QueueKey,
+    Revision, SemVer, TraceContext, TransactionId,
 };
 
 /// The body of an intent. The caller is kept whole, because the limits are those at the time of the request; an identity
@@ -26,6 +26,8 @@ struct Body<'a> {
     payload: &'a RawValue,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     environment: Option<&'a RawValue>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    locks: Option<Cow<'a, [Lock]>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cause: Option<ActivationId>,
     trace: Cow<'a, TraceContext>,
@@ -73,6 +75,7 @@ pub(super) fn write(message: &ActivationMessage, kind: Kind) -> Result<Intent, S
         },
         payload: &message.payload,
         environment: message.environment.as_deref(),
+        locks: message.locks.as_deref().map(Cow::Borrowed),
         cause: message.cause,
         trace: Cow::Borrowed(&message.trace),
         received: message.received,
@@ -117,6 +120,7 @@ pub(super) fn read(
         blocking: body.blocking,
         payload: raw(body.payload),
         environment: body.environment.map(raw),
+        locks: body.locks.map(|locks| Arc::from(locks.into_owned())),
         cause: body.cause,
         trace: body.trace.into_owned(),
         received: body.received,

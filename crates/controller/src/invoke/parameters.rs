@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::sync::Arc;
 use types::json::{self, Raw};
-use types::{Parameter, Parameters};
+use types::{Lock, Parameter, Parameters};
 
 /// An action's default parameters, written out once.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub(crate) struct Arguments {
     pub(crate) payload: Raw,
     /// In the environment: a JSON object, if there are init parameters.
     pub(crate) environment: Option<Raw>,
+    /// Which members are locked, if any are: what comes from encrypted parameters and was not overridden.
+    pub(crate) locks: Option<Arc<[Lock]>>,
 }
 
 /// One member of an object.
@@ -58,6 +60,7 @@ impl Defaults {
         let alone = Arguments {
             payload: json::object(run.iter().map(|fragment| fragment.text.as_str())),
             environment: environment(init.iter().map(|fragment| fragment.text.as_str())),
+            locks: locks(parameters),
         };
         let immutable = parameters.iter().filter(immutable).map(|p| p.key.clone()).collect();
         Defaults { run, init, immutable, alone }
@@ -78,7 +81,7 @@ impl Defaults {
     /// it has no white space and may set everything (SEQ-18). An array takes the place of the parameters (SEQ-05).
     pub(crate) fn pass(&self, payload: Option<&Raw>) -> Arguments {
         let Some(payload) = payload else { return self.alone.clone() };
-        let as_it_is = || Arguments { payload: payload.clone(), environment: self.alone.environment.clone() };
+        let as_it_is = || Arguments { payload: payload.clone(), ..self.alone.clone() };
         if self.run.is_empty() && self.init.is_empty() {
             return as_it_is();
         }
@@ -92,7 +95,7 @@ impl Defaults {
     pub(crate) fn merge(&self, payload: Option<&RawValue>) -> Result<Arguments, ApiError> {
         let Some(payload) = payload else { return Ok(self.alone.clone()) };
         if self.run.is_empty() && self.init.is_empty() && self.immutable.is_empty() {
-            return Ok(Arguments { payload: json::compacted(payload), environment: None });
+            return Ok(Arguments { payload: json::compacted(payload), environment: None, locks: None });
         }
         let payload = json::compact(payload.get());
         let members = json::members(&payload).map_err(|error| ApiError::malformed_json(&error))?;
@@ -108,12 +111,14 @@ impl Defaults {
         let defaults = |all: &[Fragment]| -> Vec<String> {
             all.iter().filter(|fragment| !given(&fragment.key)).map(|f| f.text.clone()).collect()
         };
+        let locks = self.locks_without(given);
         let mut run = defaults(&self.run);
         if self.init.is_empty() {
             // The payload's own text, without its braces.
             let inner = payload.get(1..payload.len().saturating_sub(1)).unwrap_or_default();
             run.extend((!inner.is_empty()).then(|| inner.to_owned()));
-            return Arguments { payload: json::object(run.iter().map(String::as_str)), environment: None };
+            let payload = json::object(run.iter().map(String::as_str));
+            return Arguments { payload, environment: None, locks };
         }
         // What the payload says of an init parameter goes the same way as the parameter (RUN-10).
         let mut init = defaults(&self.init);
@@ -125,7 +130,18 @@ impl Defaults {
         Arguments {
             payload: json::object(run.iter().map(String::as_str)),
             environment: environment(init.iter().map(String::as_str)),
+            locks,
         }
+    }
+
+    /// The locks that hold when a payload has overridden some members (INV-11).
+    fn locks_without(&self, given: impl Fn(&str) -> bool) -> Option<Arc<[Lock]>> {
+        let locks = self.alone.locks.as_ref()?;
+        if !locks.iter().any(|lock| given(&lock.key)) {
+            return Some(locks.clone());
+        }
+        let left: Arc<[Lock]> = locks.iter().filter(|lock| !given(&lock.key)).cloned().collect();
+        (!left.is_empty()).then_some(left)
     }
 }
 
@@ -133,6 +149,15 @@ impl Defaults {
 pub(crate) fn check(payload: &str) -> Result<&RawValue, ApiError> {
     let value: &RawValue = serde_json::from_str(payload).map_err(|error| ApiError::malformed_json(&error))?;
     if value.get().starts_with('{') { Ok(value) } else { Err(ApiError::malformed("JSON object expected")) }
+}
+
+/// The locks of parameters that are stored encrypted.
+fn locks(parameters: &Parameters) -> Option<Arc<[Lock]>> {
+    let lock = |parameter: &Parameter| {
+        Some(Lock { key: parameter.key.clone(), cipher: parameter.encryption.clone()? })
+    };
+    let locks: Arc<[Lock]> = parameters.iter().filter_map(lock).collect();
+    (!locks.is_empty()).then_some(locks)
 }
 
 fn environment<'a>(members: impl ExactSizeIterator<Item = &'a str>) -> Option<Raw> {
@@ -197,6 +222,24 @@ mod tests {
             merged(parameters, Some(r#"{"i":"y","b":2}"#)),
             (r#"{"a":1,"b":2}"#.to_owned(), Some(r#"{"i":"y"}"#.to_owned()))
         );
+    }
+
+    #[test]
+    fn inv_11_what_the_payload_overrides_is_not_locked_any_more() {
+        let defaults = defaults(
+            r#"[{"key":"a","value":"x","encryption":"aes-128"},{"key":"b","value":1},
+                {"key":"i","value":"y","encryption":"aes-256","init":true}]"#,
+            false,
+        );
+        let locked = |payload: Option<&str>| -> Vec<String> {
+            let arguments = defaults.merge(payload.map(|text| check(text).unwrap())).unwrap();
+            let locks = arguments.locks.as_deref().unwrap_or_default();
+            locks.iter().map(|lock| format!("{} {}", lock.key, lock.cipher)).collect()
+        };
+        assert_eq!(locked(None), ["a aes-128", "i aes-256"]);
+        assert_eq!(locked(Some(r#"{"b":2}"#)), ["a aes-128", "i aes-256"]);
+        assert_eq!(locked(Some(r#"{"a":2}"#)), ["i aes-256"]);
+        assert_eq!(locked(Some(r#"{"i":1,"\u0061":2}"#)), [""; 0]);
     }
 
     #[test]

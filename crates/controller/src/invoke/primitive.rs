@@ -104,6 +104,7 @@ impl Controller {
             blocking,
             payload: arguments.payload,
             environment: arguments.environment,
+            locks: arguments.locks,
             cause,
             // The id of an activation identifies its trace as well as any other.
             trace: trace.map_or_else(|| TraceContext::root(id.bits(), span), |parent| parent.child(span)),

@@ -12,7 +12,7 @@ use rpc::{
     Ack, ActivationMessage, ControllerLink, InvokerCapacity, InvokerOperations, Operated, Outcome, PoolView,
     QueueView, Refusal, Report, SchedulerLink, SchedulerOperations,
 };
-use secrets::Secrets;
+use secrets::{ParameterKeys, Secrets};
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -335,8 +335,14 @@ impl Kit {
 
     /// Another process on the same stores.
     pub(crate) fn restarted(&self) -> Kit {
+        self.restarted_with_keys(ParameterKeys::default())
+    }
+
+    /// Another process on the same stores, which locks parameters with these keys.
+    pub(crate) fn restarted_with_keys(&self, parameters: ParameterKeys) -> Kit {
         let (artifacts, activations) = (self.artifacts.clone(), self.activations.clone());
-        Kit::on(Config::default(), artifacts, activations, self.clock.clone(), Secrets::for_tests())
+        let secrets = Secrets { parameters, ..Secrets::for_tests() };
+        Kit::on(Config::default(), artifacts, activations, self.clock.clone(), secrets)
     }
 
     fn on(

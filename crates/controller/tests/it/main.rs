@@ -21,6 +21,7 @@ mod http;
 mod invoke;
 mod kit;
 mod limits;
+mod locked;
 mod lost;
 mod operators;
 mod package_api;

@@ -4,12 +4,14 @@ mod callbacks;
 mod keys;
 mod limits;
 mod operators;
+mod parameters;
 mod roles;
 
 pub use callbacks::Callbacks;
 pub use keys::{AtRest, InContainers, Keys};
 pub use limits::{Concurrency, Limits, Logs, Memory, Timeout};
 pub use operators::{Metrics, Operators};
+pub use parameters::{Encryption, ParameterStorage};
 pub use roles::{Controller, Invoker, OnTimeout, Rules, Scheduler};
 
 use base::config::Checks;
@@ -40,6 +42,8 @@ base::config_section! {
         pub operators: Operators = Operators::default(),
         /// What is counted for `GET /metrics`.
         pub metrics: Metrics = Metrics::default(),
+        /// The encryption of parameters where they are stored.
+        pub parameter_storage: ParameterStorage = ParameterStorage::default(),
         /// What actions and namespaces may use, unless a namespace has limits of its own.
         pub limits: Limits = Limits::default(),
         /// Which runtimes are offered.

@@ -78,17 +78,18 @@ impl Controller {
         &self,
         caller: &Caller,
         target: Target,
-        given: Given,
+        mut given: Given,
         old: Option<Document>,
         now: u64,
     ) -> Result<Reply, ApiError> {
         let (expected, code_given) = (old.as_ref().map(|old| old.revision), given.exec.is_some());
-        let action = match &old {
+        let before = old.as_ref().map(entity::read_action).transpose();
+        let before = before.map_err(|error| ApiError::corrupted(&error))?;
+        let parameters = before.as_ref().map(|before| &before.parameters);
+        given.put.parameters = self.locked(&target.namespace, given.put.parameters, parameters)?;
+        let action = match before {
             None => self.created(caller, &target, given, now)?,
-            Some(old) => {
-                let before = entity::read_action(old).map_err(|error| ApiError::corrupted(&error))?;
-                self.updated(caller, before, given, now)?
-            }
+            Some(before) => self.updated(caller, before, given, now)?,
         };
         check_instances(caller, &action.limits)?;
         if let (true, Exec::Sequence { components }) = (code_given, &action.exec) {
