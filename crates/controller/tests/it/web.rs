@@ -1,9 +1,11 @@
 //! Web actions (section WEB).
 
-use crate::kit::{Answer, GUEST, Kit, OTHER, Request, Script, credentials};
+use crate::kit::{Answer, GUEST, Kit, OTHER, Request, Script, credentials, subject_of};
 use controller::Config;
 use rpc::Refusal;
 use serde_json::{Value, json};
+use store::fault::{Fault, Operation};
+use store::subject::document_for;
 use types::{ByteSize, StatusCode, UserLimits};
 
 const WEB: &str = r#""annotations":[{"key":"web-export","value":true}]"#;
@@ -196,6 +198,33 @@ async fn web_05_web_09_what_is_checked_first() {
     assert!(malformed.json["error"].as_str().unwrap().starts_with("The request content was malformed:\n"));
     post("POST", "guest/default/closed?p=1", "{}").send().await.is_error(400, NOT_ALLOWED);
     assert!(kit.scheduler.submitted().is_empty());
+}
+
+#[tokio::test]
+async fn web_05_auth_03_a_blocked_owner_has_no_web_actions() {
+    let kit = kit_with("").await;
+    assert_eq!(get(&kit, "guest/default/a.json").await.status, 200);
+    let mut subject = subject_of(GUEST);
+    subject.blocked = true;
+    let store = kit.controller.artifacts();
+    let old = store.get("subject:guest").await.unwrap().unwrap().revision;
+    store.put(document_for(&subject, 2).unwrap(), None, Some(old)).await.unwrap();
+    get(&kit, "guest/default/a.json").await.is_error(404, NOT_HERE);
+}
+
+#[tokio::test]
+async fn a_warm_call_reads_no_store() {
+    let kit = Kit::new().await;
+    kit.package("guest/p", false, "{}", "[]").await;
+    kit.action("guest/p/a", WEB).await;
+    let call = || call(&kit, "POST", "guest/p/a.json?x=1").key(OTHER).json("{}").send();
+    assert_eq!(call().await.status, 200);
+    for operation in [Operation::Get, Operation::List, Operation::Attachment] {
+        kit.faults.always(operation, Some(Fault::fail()));
+    }
+    assert_eq!(call().await.status, 200);
+    let (first, second) = (&kit.scheduler.submitted()[0], kit.scheduler.last());
+    assert!(std::sync::Arc::ptr_eq(&first.action, &second.action));
 }
 
 #[tokio::test]
@@ -413,7 +442,7 @@ async fn web_22_http_13_faults_leak_nothing_and_are_pretty() {
 }
 
 #[tokio::test]
-async fn web_23_nobody_takes_it() {
+async fn web_23_what_goes_wrong_in_the_platform() {
     let kit = kit_with("").await;
     kit.scheduler.will(Script::Refuse(Refusal::NoInvokers));
     let answer = get(&kit, "guest/default/a").await;
@@ -421,6 +450,17 @@ async fn web_23_nobody_takes_it() {
     answer.is_error(503, text);
     kit.scheduler.will(Script::Refuse(Refusal::QueueFull));
     get(&kit, "guest/default/a").await.is_error(429, "Too many requests");
+    kit.faults.always(Operation::Get, Some(Fault::fail()));
+    get(&kit, "other/default/a").await.is_error(500, "There was an internal server error.");
+    kit.controller.drain().await;
+    get(&kit, "guest/default/a").await.is_error(503, text);
+}
+
+#[tokio::test]
+async fn http_18_uris_of_web_actions_have_a_longest() {
+    let kit = kit_with("").await;
+    let long = format!("guest/default/a.json?x={}", "y".repeat(8192));
+    assert_eq!(get(&kit, &long).await.status, 414);
 }
 
 #[tokio::test]
