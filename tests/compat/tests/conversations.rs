@@ -50,6 +50,7 @@ conversations! {
     activations
     better
     bindings
+    conductors
     errors
     feeds
     identities
@@ -63,6 +64,7 @@ conversations! {
     results
     rules
     runtime
+    sequences
     transport
     triggers
     web
