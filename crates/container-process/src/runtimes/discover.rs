@@ -26,13 +26,15 @@ pub struct Config {
     pub interpreters: Vec<PathBuf>,
     /// Whether interpreters are looked for; without, only those above are offered.
     pub search: bool,
+    /// A directory of npm packages that every function of Node.js can require.
+    pub node_modules: Option<PathBuf>,
     /// What functions find in their environment from the start, beside what their runtime needs (RUN-05).
     pub environment: Vec<(String, String)>,
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { interpreters: Vec::new(), search: true, environment: Vec::new() }
+        Config { interpreters: Vec::new(), search: true, node_modules: None, environment: Vec::new() }
     }
 }
 
@@ -144,6 +146,9 @@ pub fn discover(config: &Config) -> Found {
             found.specs.push(interpreter.spec(is_default));
         }
     }
+    if let Some(packages) = &config.node_modules {
+        found.probes.push(share_packages(packages, &mut found.specs));
+    }
     found.specs.extend(native::specs());
     for spec in &mut found.specs {
         spec.environment.extend(config.environment.iter().cloned());
@@ -175,6 +180,25 @@ fn missing(language: &Language) -> Probe {
         detail: format!("no {} of version {major}.{minor} or later was found", language.name),
         remedy: language.remedy.to_owned(),
     }
+}
+
+/// Shows a directory of npm packages to every function of Node.js.
+fn share_packages(packages: &Path, specs: &mut [RuntimeSpec]) -> Probe {
+    for spec in specs.iter_mut().filter(|spec| spec.family() == "nodejs") {
+        if !is_seen_anyway(packages) {
+            spec.mounts.push(packages.to_owned());
+        }
+        spec.environment.push(("NODE_PATH".to_owned(), packages.to_string_lossy().into_owned()));
+    }
+    let (verdict, remedy) = match packages.is_dir() {
+        true => (Verdict::Works, String::new()),
+        false => (Verdict::Degraded, format!("npm install --prefix {} PACKAGE", packages.display())),
+    };
+    let detail = match verdict {
+        Verdict::Works => format!("{} is there for every function", packages.display()),
+        Verdict::Degraded | Verdict::Broken => format!("{} is no directory", packages.display()),
+    };
+    Probe { name: "packages of Node.js".to_owned(), verdict, detail, remedy }
 }
 
 /// The real programs that may be interpreters of a language, the preferred first, each once.
@@ -326,15 +350,19 @@ impl Interpreter {
 /// What an interpreter at `path` needs of this machine beyond what every sandbox has: the directory that it was
 /// installed into.
 fn mounts(path: &Path) -> Vec<PathBuf> {
-    let everywhere = ["/usr", "/bin", "/lib"].iter().any(|shared| path.starts_with(shared));
     match path.parent().and_then(Path::parent) {
-        Some(prefix) if !everywhere && prefix != Path::new("/") => {
+        Some(prefix) if !is_seen_anyway(path) && prefix != Path::new("/") => {
             // What is built by Nix finds its libraries all over the store.
             let store = Path::new("/nix/store");
             vec![if prefix.starts_with(store) { store.to_owned() } else { prefix.to_owned() }]
         }
         Some(_) | None => Vec::new(),
     }
+}
+
+/// Whether every sandbox sees it.
+fn is_seen_anyway(path: &Path) -> bool {
+    ["/usr", "/bin", "/lib"].iter().any(|shared| path.starts_with(shared))
 }
 
 /// The environment that every program starts with.

@@ -111,14 +111,24 @@ base::config_section! {
         pub interpreters: Vec<PathBuf> = Vec::new(),
         /// Whether interpreters are looked for; without, only those above are offered.
         pub search: bool = true,
+        /// A directory of npm packages that every function of Node.js can `require`, in an absolute path, such as the
+        /// `node_modules` in which `npm install openwhisk` was run: upstream's images have that package, and what the
+        /// npm package `openwhisk-composer` deploys needs it.
+        pub node_modules: Option<PathBuf> = None,
         /// Interpreters that are started before anyone asks, so that the first run of an action costs no more than the
         /// loading of its code: how many, by kind, such as `{ "nodejs:default" = 2 }`. Each has the memory of
         /// `limits.memory.std`, which counts; those of the manifest come on top.
         pub stem_cells: BTreeMap<String, u32> = BTreeMap::new(),
     }
+    check: Runtimes::check
 }
 
 impl Runtimes {
+    fn check(&self, checks: &mut Checks<'_>) {
+        let absolute = self.node_modules.as_ref().is_none_or(|path| path.is_absolute());
+        checks.require(absolute, "node_modules", "an absolute path");
+    }
+
     /// The pre-started interpreters, each with so many MB.
     ///
     /// # Errors
@@ -134,8 +144,8 @@ impl Runtimes {
     /// How to look for interpreters.
     #[must_use]
     pub fn to_search(&self) -> container_process::runtimes::Config {
-        let Runtimes { manifest: _, interpreters, search, stem_cells: _ } = self.clone();
-        container_process::runtimes::Config { interpreters, search, environment: Vec::new() }
+        let Runtimes { manifest: _, interpreters, search, node_modules, stem_cells: _ } = self.clone();
+        container_process::runtimes::Config { interpreters, search, node_modules, environment: Vec::new() }
     }
 }
 
