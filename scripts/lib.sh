@@ -74,11 +74,11 @@ need_rust() {
     at_least "$RUST_MINIMUM" "$(rust_version)" || fail "Rust $RUST_MINIMUM or newer is needed; found $(rust_version)"
 }
 
-# The npm package `openwhisk`, which quickstart and tests use as a client.
+# The npm packages `openwhisk` and `openwhisk-composer`, which quickstart and tests use as clients.
 need_npm_client() {
     local dir=$ROOT/tests/e2e/npm
     [ "$dir/node_modules/.package-lock.json" -nt "$dir/package-lock.json" ] && return
-    say "installing the npm package openwhisk"
+    say "installing the npm packages of clients"
     npm ci --prefix "$dir" --no-audit --no-fund --loglevel=error >/dev/null
     touch "$dir/node_modules/.package-lock.json"
 }

@@ -49,7 +49,7 @@ const CASES = {
   empty: [composer.empty(), { value: 1 }, { value: 1 }],
   dynamic: [
     composer.sequence(
-      composer.ensure ? composer.ensure(add(1)) : add(1),
+      add(1),
       composer.function("({value}) => ({type: 'action', name: '/_/composer-add-2', params: {value}})"),
       composer.dynamic(),
     ),

@@ -39,11 +39,12 @@ impl Controller {
     pub(super) fn compose(
         &self,
         ready: Ready,
+        form: Form,
         waiter: Option<oneshot::Sender<Arc<Activation>>>,
     ) -> Result<(), Refusal> {
         let permit = self.on_the_way.enter()?;
         self.go_on("composition", move |controller| async move {
-            let record = Way::new(&controller, ready).run().await;
+            let record = Way::new(&controller, ready).run(form).await;
             if let Some(waiter) = waiter {
                 // The client may have gone; the record is stored.
                 drop(waiter.send(record));
@@ -79,9 +80,9 @@ impl Way<'_> {
     }
 
     /// The record, which is stored; on the disk, if a client waits and such answers are to be durable.
-    async fn run(mut self) -> Arc<Activation> {
+    async fn run(mut self, form: Form) -> Arc<Activation> {
         let mut out = Vec::new();
-        let mut composition = self.begin(&mut out);
+        let mut composition = self.begin(form, &mut out);
         let mut commands = VecDeque::from(std::mem::take(&mut out));
         while let Some(command) = commands.pop_front() {
             match command {
@@ -108,15 +109,17 @@ impl Way<'_> {
         unreachable!("a composition asks for something until its outermost end")
     }
 
-    fn begin(&self, out: &mut Vec<Command<Arc<ResolvedAction>>>) -> Composition<Arc<ResolvedAction>> {
+    fn begin(
+        &self,
+        form: Form,
+        out: &mut Vec<Command<Arc<ResolvedAction>>>,
+    ) -> Composition<Arc<ResolvedAction>> {
         let scope = Scope {
             limit: self.caller.limits.sequence_length,
             caller: self.caller.namespace().clone(),
             cause: self.message.cause,
         };
         let (id, began) = (self.message.activation_id, self.controller.clock.unix_millis());
-        // Only what has parts comes here; anything else would be a sequence of nothing.
-        let form = self.action.form.clone().unwrap_or_else(|| Form::Sequence(Arc::from([])));
         let whole = Whole { action: self.action.clone(), id, began, form };
         Composition::begin(scope, whole, Some(self.message.payload.clone()), out)
     }

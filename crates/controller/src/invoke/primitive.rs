@@ -121,9 +121,9 @@ impl Controller {
         ready: Ready,
         waiter: Option<oneshot::Sender<Arc<Activation>>>,
     ) -> Result<(), Refusal> {
-        match ready.action.form {
+        match ready.action.form.clone() {
             None => self.publish(ready.message, waiter, ready.place),
-            Some(_) => self.compose(ready, waiter),
+            Some(form) => self.compose(ready, form, waiter),
         }
     }
 

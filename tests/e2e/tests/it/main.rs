@@ -10,5 +10,6 @@ mod lifecycle;
 mod limits;
 mod logs;
 mod npm;
+mod sequences;
 mod updates;
 mod web;

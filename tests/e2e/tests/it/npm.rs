@@ -44,6 +44,7 @@ fn feed_01_feed_02_feed_03_feed_04_the_npm_client_leads_the_whole_life_of_a_feed
 #[test]
 fn the_npm_composer_deploys_and_runs_compositions() {
     let packages = folder().join("node_modules").canonicalize().expect("npm ci was run");
-    let options = Options::default().environment("OXIWHISK_RUNTIMES__NODE_MODULES", &packages.to_string_lossy());
+    let options =
+        Options::default().environment("OXIWHISK_RUNTIMES__NODE_MODULES", &packages.to_string_lossy());
     run("composer.mjs", &options, "all compositions passed");
 }
