@@ -4,7 +4,7 @@ use container::classify::Outcome as Ended;
 use container::{InitRequest, RunRequest};
 use rpc::ActivationMessage;
 use secrets::{LockError, Secrets};
-use store::{ArtifactStore, Attachment, Document, StoreError};
+use store::{ArtifactStore, Attachment, Document, StoreError, entity};
 use types::json::{self, Raw};
 use types::{Action, ActivationResponse, EntityPath, SemVer, StatusCode};
 
@@ -38,6 +38,8 @@ pub(crate) async fn init_request(
     let id = message.action.name.to_string();
     let (document, code) = newest(store, &id).await?;
     let action: Action = serde_json::from_slice(&document.body).map_err(CodeError::Unreadable)?;
+    // Which knows whether no code is none, or an empty one (RUN-02, RUN-03).
+    let action = entity::with_code(action, code);
     let exec = action.exec.code().ok_or(CodeError::Missing)?;
     let main = exec.main.as_deref().unwrap_or("main").to_owned();
     let request = InitRequest {
@@ -46,7 +48,7 @@ pub(crate) async fn init_request(
         name: action.name.as_str().to_owned(),
         main,
         binary: exec.binary,
-        code,
+        code: exec.code.clone(),
         environment: environment(secrets, message, deadline)?,
     };
     Ok((request, action.version))
@@ -174,12 +176,44 @@ pub(crate) fn locked(error: &LockError) -> Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ::store::fault::{Fault, Faulty, Operation};
+    use ::store::memory::MemoryArtifactStore;
     use secrets::{ParameterKey, ParameterKeys};
     use std::sync::Arc;
     use types::{Lock, Parameters, json};
 
     fn value<'a>(variables: &'a [(String, String)], name: &str) -> Option<&'a str> {
         variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    #[tokio::test]
+    async fn cls_15_cls_16_why_there_is_no_code() {
+        let message = ActivationMessage::for_tests();
+        let id = message.action.name.to_string();
+        let store = Faulty::new(MemoryArtifactStore::new());
+        let secrets = Secrets::for_tests();
+        let end = async || {
+            let error = init_request(&store, &secrets, &message, 0).await.unwrap_err();
+            let response = no_code(&error).response;
+            (response.status, response.result.map(|result| result.get().to_owned()))
+        };
+        let expected = |status, text: &str| (status, Some(format!(r#"{{"error":"{text}"}}"#)));
+        let deleted = "Action could not be found or may have been deleted.";
+        assert_eq!(end().await, expected(StatusCode::ApplicationError, deleted));
+        let document = Document {
+            id,
+            kind: ::store::DocumentKind::Action,
+            revision: types::Revision::default(),
+            updated: 1,
+            body: "{}".into(),
+            summary: "{}".into(),
+            lookup: Vec::new(),
+        };
+        store.inner().put(document, Some(Attachment::new()), None).await.unwrap();
+        let unreadable = "Action version is not compatible and cannot be invoked.";
+        assert_eq!(end().await, expected(StatusCode::WhiskError, unreadable));
+        store.faults().next(Operation::Get, Fault::fail());
+        assert_eq!(end().await, expected(StatusCode::WhiskError, "Action could not be fetched."));
     }
 
     #[test]

@@ -6,13 +6,14 @@ use base::task::{OnPanic, spawn};
 use container::classify::{self, AnswerLimits, Outcome as Ended};
 use container::{Container, ContainerSpec, CreateError, LogLine, Logs, logs};
 use engine::proxy::{Assignment, Command, Event, Proxy, Report, Spec};
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use machine::Machine;
 use rpc::{Ack, ActivationMessage, Attempt, CreationFailure, Epoch, Follow, Lines, Outcome, ReportKind, Run};
 use std::future::Future;
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -324,9 +325,12 @@ impl Task {
                     return Done::Ran { activation, ended: code::locked(&error), took: Duration::ZERO };
                 }
             };
-            let answer = container.run(request, limits.timeout).await;
+            let run = AssertUnwindSafe(container.run(request, limits.timeout)).catch_unwind();
+            let answer = run.await;
             let took = invoker.deps.clock.now() - started;
-            Done::Ran { activation, ended: classify::run(&answer, took, &limits), took }
+            // Whatever goes wrong in a back end, the activation ends, and its container goes.
+            let ended = answer.map_or_else(|_| abnormal(), |answer| classify::run(&answer, took, &limits));
+            Done::Ran { activation, ended, took }
         });
     }
 
@@ -345,11 +349,7 @@ impl Task {
         let Some(open) = self.take(activation) else { return };
         let deps = &self.invoker.deps;
         let phases = open.phases(self.provided);
-        let lost = || Ended {
-            response: ActivationResponse::error(StatusCode::WhiskError, ABNORMAL_RUN),
-            timed_out: false,
-        };
-        let ended = open.ended.unwrap_or_else(lost);
+        let ended = open.ended.unwrap_or_else(abnormal);
         let run = Run {
             began: open.began / 1000,
             init: open.init,
@@ -446,8 +446,11 @@ impl Task {
     }
 }
 
-/// The text for a run whose end nobody knows (CLS-19).
-const ABNORMAL_RUN: &str = "The action did not produce a valid response and exited unexpectedly.";
+/// The end of a run of which nobody knows how it went (CLS-19).
+fn abnormal() -> Ended {
+    let text = "The action did not produce a valid response and exited unexpectedly.";
+    Ended { response: ActivationResponse::error(StatusCode::WhiskError, text), timed_out: false }
+}
 
 impl Invoker {
     fn acknowledge(&self, controller: ControllerId, record: Arc<Activation>) {
