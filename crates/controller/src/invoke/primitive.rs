@@ -41,6 +41,9 @@ pub(crate) struct Invocation {
     pub(crate) trace: Option<TraceContext>,
 }
 
+/// What comes of an action whose limits are not allowed any more (LIM-11).
+const LIMITS_INVALID: &str = "a configured action limit is invalid.";
+
 /// An activation that can be handed on.
 #[derive(Debug)]
 pub(super) struct Ready {
@@ -121,7 +124,14 @@ impl Controller {
         ready: Ready,
         waiter: Option<oneshot::Sender<Arc<Activation>>>,
     ) -> Result<(), Refusal> {
+        let limits = &ready.message.action.limits;
         match ready.action.form.clone() {
+            // The limits may be lower now than they were when the action was written (LIM-11).
+            None if ready.caller.limits.check(limits).is_err() => {
+                let open = Open { message: ready.message, waiter, _place: ready.place };
+                self.end_here(open, types::StatusCode::DeveloperError, LIMITS_INVALID);
+                Ok(())
+            }
             None => self.publish(ready.message, waiter, ready.place),
             Some(form) => self.compose(ready, form, waiter),
         }

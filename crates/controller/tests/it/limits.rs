@@ -73,3 +73,21 @@ async fn lim_02_lim_03_payloads_have_a_greatest_and_it_is_checked_before_existen
     kit.post("/actions/a", &body(11)).await.is_error(413, "Request larger than allowed: 11 > 10 bytes.");
     assert_eq!(kit.post("/actions/a", &body(10)).await.status, 202);
 }
+
+#[tokio::test]
+async fn lim_11_an_action_above_a_limit_that_was_lowered_does_not_run() {
+    let kit = Kit::new().await;
+    kit.action("guest/a", r#""limits":{"memory":512}"#).await;
+    kit.limit(UserLimits { max_action_memory: Some(256), ..UserLimits::default() }).await;
+    let text = json!({ "error": "a configured action limit is invalid." });
+    let answer = kit.post("/actions/a?blocking=true", "{}").await;
+    assert_eq!((answer.status, &answer.json["response"]["result"]), (502, &text), "{}", answer.text);
+    assert_eq!(answer.json["response"]["status"], "action developer error");
+    let detached = kit.post("/actions/a", "{}").await;
+    assert_eq!(detached.status, 202);
+    let record = kit.get(&format!("/activations/{}", detached.activation())).await;
+    assert_eq!(record.json["response"]["result"], text);
+    assert!(kit.scheduler.submitted().is_empty() && kit.activations.intents.lock().is_empty());
+    kit.limit(UserLimits::default()).await;
+    assert_eq!(kit.post("/actions/a?blocking=true", "{}").await.status, 200);
+}
