@@ -4,6 +4,8 @@
 //! together: it is answered here, so that a supervisor sees a live process at once; other requests wait for the
 //! controller.
 
+mod patient;
+
 use crate::StartError;
 use crate::config::Server;
 use base::shutdown::{Phase, ShutdownWatch};
@@ -16,6 +18,7 @@ use hyper::ext::ReasonPhrase;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use patient::Patient;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -134,7 +137,7 @@ async fn serve_connection(
         .timer(TokioTimer::new())
         .header_read_timeout(idle)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), answer);
+        .serve_connection(TokioIo::new(Patient::new(stream, idle)), answer);
     let mut connection = pin!(connection);
     let mut draining = pin!(stop.reached(Phase::Draining));
     tokio::select! {

@@ -6,8 +6,42 @@
 use crate::{Attachment, Document, DocumentKind, StoreError};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-use types::{Action, Exec, Package, Revision, Rule, Trigger};
+use types::{
+    Action, ActionLimits, Annotations, Binding, EntityName, EntityPath, Exec, Package, Revision, Rule,
+    SemVer, Trigger,
+};
+
+/// What lists show of an entity. Annotations are written as the texts that they are: they may be nested too deep to be
+/// taken apart.
+#[derive(Serialize)]
+struct Summary<'a> {
+    namespace: &'a EntityPath,
+    name: &'a EntityName,
+    version: SemVer,
+    publish: bool,
+    annotations: &'a Annotations,
+    updated: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limits: Option<&'a ActionLimits>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exec: Option<ExecSummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    binding: Option<BindingSummary<'a>>,
+}
+
+#[derive(Serialize)]
+struct ExecSummary {
+    binary: bool,
+}
+
+/// LIST-09
+#[derive(Serialize)]
+#[serde(untagged)]
+enum BindingSummary<'a> {
+    /// `false`
+    None(bool),
+    Some(&'a Binding),
+}
 
 /// The document of an action, without its code.
 ///
@@ -16,16 +50,17 @@ use types::{Action, Exec, Package, Revision, Rule, Trigger};
 pub fn action_document(action: &Action) -> Result<Document, StoreError> {
     let bare = Action { exec: action.exec.without_code(), ..action.clone() };
     // LIST-06
-    let summary = json!({
-        "namespace": bare.namespace,
-        "name": bare.name,
-        "version": bare.version,
-        "publish": bare.publish,
-        "annotations": bare.annotations,
-        "updated": bare.updated,
-        "limits": bare.limits,
-        "exec": { "binary": bare.exec.is_binary() },
-    });
+    let summary = Summary {
+        namespace: &bare.namespace,
+        name: &bare.name,
+        version: bare.version,
+        publish: bare.publish,
+        annotations: &bare.annotations,
+        updated: bare.updated,
+        limits: Some(&bare.limits),
+        exec: Some(ExecSummary { binary: bare.exec.is_binary() }),
+        binding: None,
+    };
     document(bare.fully_qualified_name().to_string(), DocumentKind::Action, &bare, &summary, bare.updated)
 }
 
@@ -61,19 +96,21 @@ pub fn with_code(mut action: Action, attachment: Option<Attachment>) -> Action {
 /// Never in practice: when it cannot be written as JSON.
 pub fn package_document(package: &Package) -> Result<Document, StoreError> {
     let binding = match package.binding.0 {
-        None => serde_json::Value::Bool(false),
-        Some(_) => json!(package.binding),
+        None => BindingSummary::None(false),
+        Some(_) => BindingSummary::Some(&package.binding),
     };
     // LIST-09
-    let summary = json!({
-        "namespace": package.namespace,
-        "name": package.name,
-        "version": package.version,
-        "publish": package.publish,
-        "annotations": package.annotations,
-        "updated": package.updated,
-        "binding": binding,
-    });
+    let summary = Summary {
+        namespace: &package.namespace,
+        name: &package.name,
+        version: package.version,
+        publish: package.publish,
+        annotations: &package.annotations,
+        updated: package.updated,
+        limits: None,
+        exec: None,
+        binding: Some(binding),
+    };
     let id = package.fully_qualified_name().to_string();
     document(id, DocumentKind::Package, package, &summary, package.updated)
 }
@@ -92,14 +129,17 @@ pub fn read_package(document: &Document) -> Result<Package, StoreError> {
 /// Never in practice: when it cannot be written as JSON.
 pub fn trigger_document(trigger: &Trigger) -> Result<Document, StoreError> {
     // LIST-08
-    let summary = json!({
-        "namespace": trigger.namespace,
-        "name": trigger.name,
-        "version": trigger.version,
-        "publish": trigger.publish,
-        "annotations": trigger.annotations,
-        "updated": trigger.updated,
-    });
+    let summary = Summary {
+        namespace: &trigger.namespace,
+        name: &trigger.name,
+        version: trigger.version,
+        publish: trigger.publish,
+        annotations: &trigger.annotations,
+        updated: trigger.updated,
+        limits: None,
+        exec: None,
+        binding: None,
+    };
     let id = trigger.fully_qualified_name().to_string();
     document(id, DocumentKind::Trigger, trigger, &summary, trigger.updated)
 }
@@ -157,6 +197,7 @@ fn read<T: for<'a> Deserialize<'a>>(document: &Document) -> Result<T, StoreError
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn action(exec: &str) -> Action {
         let text = format!(
@@ -184,6 +225,17 @@ mod tests {
             let text = |action: &Action| serde_json::to_string(action).unwrap();
             assert_eq!(text(&again), text(&action));
         }
+    }
+
+    #[test]
+    fn annotations_may_be_nested_however_deep() {
+        let mut action = action(r#"{"kind":"nodejs:20","code":"x","binary":false}"#);
+        let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+        action.annotations.set("deep", types::json::parse(&deep).unwrap());
+        let document = action_document(&action).unwrap();
+        assert!(String::from_utf8_lossy(&document.summary).contains(&deep));
+        let again = read_action(&document).unwrap();
+        assert_eq!(again.annotations.get("deep").map(|value| value.get()), Some(deep.as_str()));
     }
 
     #[test]

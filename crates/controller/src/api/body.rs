@@ -3,7 +3,7 @@
 use super::error::ApiError;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::StatusCode;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
 use std::sync::Arc;
@@ -128,6 +128,11 @@ where
     if let Some(declared) = declared.filter(|declared| *declared > MAX_BODY) {
         return Err(ApiError::too_large("Request", declared, MAX_BODY));
     }
+    if let Some(length) = declared.filter(|declared| *declared > keep)
+        && waits_to_be_asked(headers)
+    {
+        return Ok(Payload { length, kind: kind(headers), ..Payload::default() });
+    }
     let kept = declared.unwrap_or(MAX_BODY).min(keep);
     let deadline = Instant::now() + MAX_TIME;
     let room = match tokio::time::timeout_at(deadline, room.take(kept)).await {
@@ -175,6 +180,11 @@ async fn collect<B: http_body::Body>(body: B, keep: u64) -> Result<(Bytes, u64),
 
 fn slow() -> ApiError {
     ApiError::new(StatusCode::REQUEST_TIMEOUT, "The request was not sent in time.").because("too_slow")
+}
+
+/// Whether the client sends the body only when it is asked for it. One that will be refused is not asked for.
+fn waits_to_be_asked(headers: &HeaderMap) -> bool {
+    headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 fn declared_length(headers: &HeaderMap) -> Option<u64> {

@@ -82,7 +82,8 @@ base::config_section! {
         pub data_dir: Option<PathBuf> = None,
         /// How many connections may be open at a time; further ones wait until one of them closes.
         pub max_connections: usize = 16_384,
-        /// How long a connection may take to send the head of a request, and may stay idle between two.
+        /// How long a connection may take to send the head of a request, may stay idle between two, and may take nothing
+        /// of an answer.
         pub idle_timeout: Duration = Duration::from_secs(70),
         /// How long accepted activations may take to end after the first signal to stop.
         pub drain_timeout: Duration = Duration::from_secs(75),

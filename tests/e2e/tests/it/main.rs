@@ -1,5 +1,7 @@
 //! End-to-end tests: the built server as a child process, real functions in real sandboxes, real clients.
 
+mod bad_input;
+mod callbacks;
 mod chaos;
 mod concurrency;
 mod examples;
