@@ -67,8 +67,8 @@ pub fn compact(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A valid JSON text for people to read: each member of an object on a line of its own, two spaces in for each level;
-/// the elements of an array follow each other on one line. Numbers keep their form.
+/// A valid JSON text for people to read: each member of an object on a line of its own, two spaces in for each level up
+/// to the 32nd; the elements of an array follow each other on one line. Numbers keep their form.
 #[must_use]
 pub fn pretty(text: &str) -> String {
     let mut pretty = Vec::with_capacity(text.len() + text.len() / 4);
@@ -114,9 +114,12 @@ pub fn pretty(text: &str) -> String {
     String::from_utf8(pretty).unwrap_or_else(|_| text.to_owned())
 }
 
+/// Deeper lines are not moved in further, so that the text of deep objects does not grow with the square of its length.
+const MOST_LEVELS: usize = 32;
+
 fn new_line(text: &mut Vec<u8>, level: usize) {
     text.push(b'\n');
-    text.extend(std::iter::repeat_n(b' ', 2 * level));
+    text.extend(std::iter::repeat_n(b' ', 2 * level.min(MOST_LEVELS)));
 }
 
 /// The text that a JSON string stands for; `None` where the value is no string. Half of a surrogate pair, which JSON can
@@ -311,6 +314,8 @@ mod tests {
         let expected = "{\n  \"a\": {\n    \"b\": [1, {\n      \"c\": 2.50\n    }],\n    \"e\": {},\n    \"f\": []\n  },\n  \"g\": \"{\\\"x\\\": [1,2]}\"\n}";
         assert_eq!(pretty(given), expected);
         assert_eq!(pretty(expected), expected);
+        let (deep, depth) = (|depth| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth)), 50_000);
+        assert!(pretty(&deep(depth)).len() < 2 * depth * (2 * MOST_LEVELS + 16));
         for same in ["1", "null", "\" a \"", "[]", "{}", "[{}, []]"] {
             assert_eq!(pretty(same), same);
         }

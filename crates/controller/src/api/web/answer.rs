@@ -31,6 +31,12 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
+/// How many header lines a result may have; clients take fewer. With more it is malformed.
+const MAX_HEADERS: usize = 1000;
+
+/// How deep lists of a header's values may lie in each other. Deeper it is malformed.
+const MAX_LISTS: usize = 8;
+
 /// What only the server says, whatever a result says of it.
 const OF_SERVER: [HeaderName; 5] = [CONNECTION, CONTENT_LENGTH, DATE, SERVER, TRANSFER_ENCODING];
 
@@ -155,24 +161,26 @@ fn headers(value: &RawValue) -> Option<HeaderMap> {
     let mut headers = HeaderMap::new();
     for (name, value) in json::members(value.get()).ok()? {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-        add_header(&mut headers, &name, value)?;
+        add_header(&mut headers, &name, value, MAX_LISTS)?;
     }
     Some(headers)
 }
 
-fn add_header(headers: &mut HeaderMap, name: &HeaderName, value: &RawValue) -> Option<()> {
+/// `lists`: how many may lie in each other.
+fn add_header(headers: &mut HeaderMap, name: &HeaderName, value: &RawValue, lists: usize) -> Option<()> {
     let text = match (json::text(value), value.get()) {
         (Some(text), _) => Cow::Owned(text),
         (None, list) if list.starts_with('[') => {
-            let values: Vec<&RawValue> = serde_json::from_str(list).ok()?;
-            return values.into_iter().try_for_each(|value| add_header(headers, name, value));
+            let lists = lists.checked_sub(1)?;
+            let mut values = serde_json::from_str::<Vec<&RawValue>>(list).ok()?.into_iter();
+            return values.try_for_each(|value| add_header(headers, name, value, lists));
         }
         (None, "null") => return None,
         (None, object) if object.starts_with('{') => return None,
         (None, scalar) => Cow::Borrowed(scalar),
     };
-    headers.append(name, HeaderValue::from_bytes(text.as_bytes()).ok()?);
-    Some(())
+    let value = HeaderValue::from_bytes(text.as_bytes()).ok()?;
+    (headers.len() < MAX_HEADERS).then(|| headers.append(name, value)).map(|_| ())
 }
 
 /// A body that is not empty, and its type (WEB-32 to WEB-35).

@@ -159,6 +159,31 @@ fn web_29_def_06_what_is_malformed() {
 }
 
 #[test]
+fn web_29_headers_without_end_are_malformed() {
+    let nested =
+        |depth: usize| format!(r#"{{"headers":{{"a":{}1{}}}}}"#, "[".repeat(depth), "]".repeat(depth));
+    assert_eq!(answer(Extension::Http, &nested(MAX_LISTS)).unwrap().headers["a"], "1");
+    for depth in [MAX_LISTS + 1, 100_000] {
+        fails(answer(Extension::Http, &nested(depth)), 400, "Response is not valid 'message/http'.");
+    }
+    let named = |count: usize| {
+        let headers: Value = (0..count).map(|number| (format!("x-{number}"), json!(1))).collect();
+        http(&json!({"headers": headers}))
+    };
+    assert_eq!(named(MAX_HEADERS).unwrap().headers.len(), MAX_HEADERS);
+    fails(named(MAX_HEADERS + 1), 400, "Response is not valid 'message/http'.");
+    fails(named(100_000), 400, "Response is not valid 'message/http'.");
+    fails(http(&json!({"headers": {"a": vec![1; 100_000]}})), 400, "Response is not valid 'message/http'.");
+}
+
+#[test]
+fn values_may_lie_deep_in_each_other() {
+    let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert_eq!(body(Extension::Json, &deep).2, deep);
+    assert_eq!(body(Extension::Http, &format!(r#"{{"body":{deep}}}"#)).2, deep);
+}
+
+#[test]
 fn web_30_empty_bodies() {
     for empty in [json!({}), json!({"body": ""}), json!({"body": null})] {
         let answer = http(&empty).unwrap();
