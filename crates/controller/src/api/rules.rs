@@ -96,7 +96,7 @@ impl Controller {
             forbidden.insert(trigger.to_string());
         }
         if let Some(action) = &put.action {
-            match action.path.package().map(EntityName::new).transpose()? {
+            match action.path.package_name() {
                 None if owned(caller, action) => {}
                 None => drop(forbidden.insert(action.to_string())),
                 Some(package) => {
@@ -119,30 +119,21 @@ impl Controller {
 
     /// RUL-03: both ends are there. The action may go later, and then firing says so (RUL-12).
     async fn check_ends(&self, rule: &Rule) -> Result<(), ApiError> {
-        let missing = |what: &str, name: &FullyQualifiedName, fault: &ApiError| {
-            let corrupted = fault.status().is_server_error();
-            let state = if corrupted { "is corrupted" } else { "does not exist" };
-            ApiError::bad_request(format!("{what} /{name} {state}"))
+        let missing = |what: &str, name: &FullyQualifiedName, fault: ApiError| match fault.status() {
+            _ if fault.reason() == Some("corrupted") => ApiError::bad_request(format!("{what} /{name} is corrupted")),
+            status if status.is_server_error() => fault,
+            _ => ApiError::bad_request(format!("{what} /{name} does not exist")),
         };
         self.entities
             .trigger(&rule.trigger)
             .await
             .and_then(|found| found.ok_or_else(ApiError::not_found))
-            .map_err(|fault| missing("trigger", &rule.trigger, &fault))?;
-        self.action_through(&rule.action).await.map_err(|fault| missing("action", &rule.action, &fault))
-    }
-
-    /// Whether the action is there, also when its package is a binding.
-    async fn action_through(&self, name: &FullyQualifiedName) -> Result<(), ApiError> {
-        let path = match name.path.package().map(EntityName::new).transpose()? {
-            None => name.path.clone(),
-            Some(package) => {
-                let found = self.entities.package(&name.path.namespace(), &package).await?;
-                found.ok_or_else(ApiError::not_found)?.path()
-            }
-        };
-        let found = self.entities.action(&FullyQualifiedName::new(path, name.name.clone())).await?;
-        found.map(drop).ok_or_else(ApiError::not_found)
+            .map_err(|fault| missing("trigger", &rule.trigger, fault))?;
+        self.action_at(&rule.action)
+            .await
+            .and_then(|found| found.ok_or_else(ApiError::not_found))
+            .map_err(|fault| missing("action", &rule.action, fault))?;
+        Ok(())
     }
 
     /// Makes the rule known to its trigger and forgotten by the one `before` (RUL-05, RUL-06). A rule that is new is

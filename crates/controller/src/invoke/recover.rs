@@ -38,8 +38,8 @@ pub struct Recovered {
 
 impl Controller {
     /// Ends what earlier processes accepted and did not end: what had not begun to run is submitted again under its own
-    /// id, what had gets a record that says so, and fires of triggers go on where they were. To be called once, after schedulers and invokers were started; new
-    /// invocations may be served meanwhile.
+    /// id, what had gets a record that says so, and fires of triggers go on where they were. To be called once, after
+    /// schedulers and invokers were started; new invocations may be served meanwhile.
     ///
     /// The next revision of an action runs where the one that was invoked is no more; where there is none, the record
     /// says so (CLS-15).

@@ -248,7 +248,7 @@ impl Controller {
     }
 
     /// The action of that name, through a binding where the name leads through one. Whoever asks was let in before.
-    pub(super) async fn action_at(
+    pub(crate) async fn action_at(
         &self,
         name: &FullyQualifiedName,
     ) -> Result<Option<Arc<ResolvedAction>>, ApiError> {

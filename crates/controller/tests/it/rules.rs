@@ -99,6 +99,17 @@ async fn rul_03_an_end_that_cannot_be_read() {
 }
 
 #[tokio::test]
+async fn a_store_that_fails_is_not_taken_for_a_missing_end() {
+    let kit = kit().await;
+    kit.faults.always(Operation::Get, Some(Fault::fail()));
+    // Written anew, so that it is not remembered.
+    kit.faults.next(Operation::Get, Fault::late(Duration::ZERO));
+    kit.put("/triggers/t?overwrite=true", "{}").await;
+    let refused = kit.put("/rules/r", &ends("/_/t", "/_/a")).await;
+    refused.is_error(500, "There was an internal server error.");
+}
+
+#[tokio::test]
 async fn auth_14_err_06_a_rule_names_what_its_maker_may_read() {
     let kit = kit().await;
     kit.action("other/a", "").await;
