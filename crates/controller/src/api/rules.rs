@@ -120,7 +120,9 @@ impl Controller {
     /// RUL-03: both ends are there. The action may go later, and then firing says so (RUL-12).
     async fn check_ends(&self, rule: &Rule) -> Result<(), ApiError> {
         let missing = |what: &str, name: &FullyQualifiedName, fault: ApiError| match fault.status() {
-            _ if fault.reason() == Some("corrupted") => ApiError::bad_request(format!("{what} /{name} is corrupted")),
+            _ if fault.reason() == Some("corrupted") => {
+                ApiError::bad_request(format!("{what} /{name} is corrupted"))
+            }
             status if status.is_server_error() => fault,
             _ => ApiError::bad_request(format!("{what} /{name} does not exist")),
         };

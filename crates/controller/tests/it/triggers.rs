@@ -500,3 +500,22 @@ async fn a_rule_whose_activation_has_ended_is_not_fired_again() {
     let lines = before.lines(&next).await;
     assert_eq!((&lines[0]["activationId"], &lines[0]["success"]), (&json!(before.rules[0]), &json!(true)));
 }
+
+#[tokio::test]
+async fn trg_11_trg_16_a_rule_may_fire_a_sequence() {
+    let kit = Kit::new().await;
+    kit.action("guest/a", "").await;
+    let sequence = r#"{"exec":{"kind":"sequence","components":["/_/a","/_/a"]}}"#;
+    assert_eq!(kit.put("/actions/s", sequence).await.status, 200);
+    rule(&kit, "r", "/_/s").await;
+    let record = record(&kit, &kit.post("/triggers/t", r#"{"n":1}"#).await).await;
+    let lines = lines(&record);
+    assert_eq!((&lines[0]["success"], &lines[0]["action"]), (&json!(true), &json!("guest/s")));
+    eventually("both components", || kit.scheduler.submitted().len() == 2).await;
+    let id = lines[0]["activationId"].as_str().unwrap().to_owned();
+    let causes: BTreeSet<String> =
+        kit.scheduler.submitted().iter().map(|message| message.cause.unwrap().to_string()).collect();
+    assert_eq!(causes, BTreeSet::from([id.clone()]));
+    let sequence = kit.get(&format!("/activations/{id}")).await;
+    assert!(sequence.json.get("cause").is_none(), "{}", sequence.text);
+}
