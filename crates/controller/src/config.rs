@@ -7,7 +7,7 @@ use secrets::{Credential, Secrets};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{ActivationStore, ArtifactStore};
-use types::{ByteSize, ControllerId, RuntimeManifest, SystemLimits};
+use types::{ByteSize, ControllerId, Keeping, RuntimeManifest, SystemLimits, UserLimits};
 use webhook::Webhook;
 
 /// What an operator can choose.
@@ -15,6 +15,8 @@ use webhook::Webhook;
 pub struct Config {
     /// What the platform allows.
     pub limits: SystemLimits,
+    /// What of that a namespace may use that has no limits of its own (LIM-10).
+    pub namespace_defaults: UserLimits,
     /// The build's date, for `wsk property get --apibuild` (HTTP-05).
     pub build: String,
     /// The build's number (HTTP-05).
@@ -47,6 +49,10 @@ pub struct Config {
     pub admin: Option<Credential>,
     /// How much the bodies of requests may take together; small ones are not counted.
     pub body_memory: ByteSize,
+    /// Which records are kept (ATV-22).
+    pub keeping: Keeping,
+    /// Whether `X-OW-EXTRA-LOGGING: on` is obeyed (HTTP-12).
+    pub extra_logging: bool,
     /// Who operates the platform (section ADM of the API rules).
     pub operators: Operators,
     /// Whether the blocking answer of a sequence or composition waits until its record is on the disk.
@@ -101,6 +107,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             limits: SystemLimits::default(),
+            namespace_defaults: UserLimits::default(),
             build: String::from("unknown"),
             build_number: String::from(env!("CARGO_PKG_VERSION")),
             max_wait: Duration::from_secs(60),
@@ -117,6 +124,8 @@ impl Default for Config {
             admin: None,
             callbacks: engine::callback::Config::default(),
             body_memory: ByteSize::mb(256),
+            keeping: Keeping::default(),
+            extra_logging: false,
             operators: Operators::default(),
             durable_answers: true,
             metrics: None,

@@ -80,6 +80,7 @@ pub(crate) struct Identities {
     clock: Arc<dyn Clock>,
     short: ShortKeys,
     system: SystemLimits,
+    namespace_defaults: UserLimits,
     controllers: u32,
     fresh_for: Duration,
     observer: Arc<Observer>,
@@ -107,6 +108,7 @@ impl Identities {
             clock,
             short,
             system: config.limits.clone(),
+            namespace_defaults: config.namespace_defaults.clone(),
             controllers: config.controllers,
             fresh_for: config.identity_cache,
             observer,
@@ -172,7 +174,7 @@ impl Identities {
     /// Makes a caller of an identity that was authenticated before, such as that of an activation which an earlier
     /// process accepted.
     pub(crate) fn caller(&self, identity: Arc<Identity>) -> Arc<Caller> {
-        let limits = effective(&self.system, &identity.limits);
+        let limits = effective(&self.system, &identity.limits.with_defaults(&self.namespace_defaults));
         let allowance = Allowance {
             invocations_per_minute: limits.invocations_per_minute,
             fires_per_minute: limits.fires_per_minute,

@@ -4,6 +4,7 @@
 //! has one task, which alone touches it. This crate must not know what kind of containers it drives.
 
 mod code;
+mod finish;
 mod open;
 mod operate;
 mod service;

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use store::{ActivationStore, ArtifactStore};
 use tokio::sync::{mpsc, watch};
-use types::{ByteSize, ContainerId, InvokerId, QueueKey, SchedulerId};
+use types::{ByteSize, ContainerId, InvokerId, Keeping, QueueKey, SchedulerId};
 
 /// How an invoker behaves.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub struct Config {
     pub payload: ByteSize,
     /// How much of a greater one is shown (CLS-12).
     pub truncation: ByteSize,
+    /// Which records are kept (ATV-22).
+    pub keeping: Keeping,
     /// Whether the answer to a blocking call waits until its record is on the disk. If not, a power cut can take the
     /// records of the last moments, whose answers are out; the end of the process takes none either way.
     pub durable_answers: bool,

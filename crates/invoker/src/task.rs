@@ -3,14 +3,14 @@ use crate::open::Open;
 use crate::service::{Invoker, Wake};
 use base::alarm::Armed;
 use base::task::{OnPanic, spawn};
-use container::classify::{self, AnswerLimits, Outcome as Ended};
+use container::classify::{self, Outcome as Ended};
 use container::{Container, ContainerSpec, CreateError, LogLine, Logs, logs};
 use engine::proxy::{Assignment, Command, Event, Proxy, Report, Spec};
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use machine::Machine;
-use rpc::{Ack, ActivationMessage, Attempt, CreationFailure, Epoch, Follow, Lines, Outcome, ReportKind, Run};
+use rpc::{ActivationMessage, Attempt, CreationFailure, Epoch, Follow, Lines, ReportKind, Run};
 use std::future::Future;
 use std::io;
 use std::panic::AssertUnwindSafe;
@@ -18,8 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use types::{
-    Activation, ActivationId, ActivationResponse, ByteSize, ContainerId, ControllerId, SchedulerId, SemVer,
-    StatusCode,
+    Activation, ActivationId, ActivationResponse, ByteSize, ContainerId, SchedulerId, SemVer, StatusCode,
 };
 
 /// What a container's task hears from others.
@@ -347,7 +346,6 @@ impl Task {
     /// Hands the record to the store and the result to the controller that waits.
     fn finish(&mut self, activation: ActivationId) {
         let Some(open) = self.take(activation) else { return };
-        let deps = &self.invoker.deps;
         let phases = open.phases(self.provided);
         let ended = open.ended.unwrap_or_else(abnormal);
         let run = Run {
@@ -361,9 +359,7 @@ impl Task {
         };
         let version = self.loaded.unwrap_or(open.message.action.version);
         let record = Arc::new(Activation { version, ..open.message.record(run) });
-        let keeps_records = open.message.caller.limits.store_activations != Some(false);
-        let stored = keeps_records.then(|| deps.activations.store(record.clone()));
-        let ticket = match stored.transpose() {
+        let ticket = match self.invoker.keep(&open.message, &record) {
             // The answer to a sequence waits for the record of the sequence, which comes after those of its parts.
             Ok(ticket) => ticket.filter(|_| {
                 open.message.blocking && open.message.cause.is_none() && self.invoker.config.durable_answers
@@ -450,25 +446,6 @@ impl Task {
 fn abnormal() -> Ended {
     let text = "The action did not produce a valid response and exited unexpectedly.";
     Ended { response: ActivationResponse::error(StatusCode::WhiskError, text), timed_out: false }
-}
-
-impl Invoker {
-    fn acknowledge(&self, controller: ControllerId, record: Arc<Activation>) {
-        let activation_id = record.activation_id;
-        match self.deps.directory.controller(controller) {
-            Some(link) => link.ack(Ack { activation_id, outcome: Outcome::Finished(record) }),
-            None => tracing::warn!(activation = %activation_id, "no controller waits for it"),
-        }
-    }
-
-    fn limits(&self, message: &ActivationMessage) -> AnswerLimits {
-        let caller = &message.caller.limits;
-        AnswerLimits {
-            timeout: Duration::from_millis(message.action.limits.timeout),
-            payload: caller.max_payload_size.unwrap_or(self.config.payload),
-            truncation: caller.truncation_size.unwrap_or(self.config.truncation),
-        }
-    }
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -59,6 +59,8 @@ pub struct Scheduler {
     pub(crate) slots: papaya::HashMap<Arc<QueueKey>, Arc<Slot>>,
     namespaces: Mutex<BTreeMap<EntityName, Arc<Namespace>>>,
     pub(crate) invokers: Mutex<BTreeMap<InvokerId, InvokerCapacity>>,
+    /// Whether every invoker has said that it takes no orders. Before the first one is there, activations wait for it.
+    all_down: AtomicBool,
     /// Whether an operator lets it take activations.
     pub(crate) enabled: AtomicBool,
     /// Each queue has a number of its own, so that its orders do too.
@@ -90,6 +92,7 @@ impl Scheduler {
             slots: papaya::HashMap::new(),
             namespaces: Mutex::new(BTreeMap::new()),
             invokers: Mutex::new(BTreeMap::new()),
+            all_down: AtomicBool::new(false),
             enabled: AtomicBool::new(true),
             queues_made: AtomicU32::new(0),
             this: this.clone(),
@@ -197,6 +200,9 @@ impl SchedulerLink for Scheduler {
         if !self.enabled.load(Ordering::Relaxed) {
             return Err(Refusal::ShuttingDown);
         }
+        if self.all_down.load(Ordering::Relaxed) {
+            return Err(Refusal::NoInvokers);
+        }
         let now = self.clock.now();
         for _ in 0..TRIES {
             let slot = self.slot_or_new(&message);
@@ -261,7 +267,11 @@ impl SchedulerLink for Scheduler {
 
     fn announce(&self, capacity: InvokerCapacity) {
         let InvokerCapacity { invoker: id, up, memory, free, orders, tags } = capacity.clone();
-        self.invokers.lock().insert(id, capacity);
+        {
+            let mut invokers = self.invokers.lock();
+            invokers.insert(id, capacity);
+            self.all_down.store(invokers.values().all(|invoker| !invoker.up), Ordering::Relaxed);
+        }
         let state = placement::InvokerState { id, up, memory, free, orders, tags, dedicated: Vec::new() };
         self.orders.handle(self.clock.now(), creation::Event::Invoker(state), self);
     }

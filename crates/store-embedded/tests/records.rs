@@ -81,6 +81,26 @@ fn disk_usage(path: &Path) -> u64 {
 }
 
 #[tokio::test]
+async fn atv_22_what_was_dismissed_is_not_unfinished() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let stores = open_with(&config(dir.path()));
+    for number in 1..=3 {
+        accept(&stores, id(BEGIN, number));
+    }
+    stores.activations.started(id(BEGIN, 1)).expect("it is noted");
+    stores.activations.dismiss(id(BEGIN, 1)).expect("it is noted");
+    stores.activations.dismiss(id(BEGIN, 2)).expect("it is noted");
+    // One that nobody accepted is no fault.
+    stores.activations.dismiss(id(BEGIN, 9)).expect("it is noted");
+    drop(stores);
+    let stores = open_with(&config(dir.path()));
+    let left: Vec<ActivationId> =
+        stores.activations.unfinished().iter().map(|entry| entry.intent.activation_id).collect();
+    assert_eq!(left, [id(BEGIN, 3)]);
+    assert_eq!(count(&stores).await, 0);
+}
+
+#[tokio::test]
 async fn everything_is_there_after_reopening_with_and_without_a_flush() {
     let dir = tempfile::tempdir().unwrap();
     for round in 0..4 {

@@ -46,7 +46,7 @@ pub struct ActivationQuery {
 
 /// Where intents and records of activations are kept.
 ///
-/// The three calls that write return at once, and what they wrote survives the end of this process from then on, also by
+/// The four calls that write return at once, and what they wrote survives the end of this process from then on, also by
 /// `kill -9`. That it survives a power cut too is what [`ActivationStore::durable`] waits for.
 #[async_trait]
 pub trait ActivationStore: Send + Sync + fmt::Debug {
@@ -61,6 +61,13 @@ pub trait ActivationStore: Send + Sync + fmt::Debug {
     /// # Errors
     /// When it cannot be written.
     fn started(&self, id: ActivationId) -> Result<Ticket, StoreError>;
+
+    /// Ends the intent of that id, if there is one, without a record: the activation ended, and nobody wants to know how
+    /// (ATV-22).
+    ///
+    /// # Errors
+    /// When it cannot be written; the next process will take the activation for lost then.
+    fn dismiss(&self, id: ActivationId) -> Result<Ticket, StoreError>;
 
     /// Keeps a record, and with it ends the intent of that id if there is one. Of two records with the same id the
     /// first one stays. The record can be read from now on.

@@ -29,6 +29,8 @@ pub enum Operation {
     Accept,
     /// [`ActivationStore::started`]
     Started,
+    /// [`ActivationStore::dismiss`]
+    Dismiss,
     /// [`ActivationStore::store`]
     Store,
     /// [`ActivationStore::durable`] and [`ActivationStore::flush`]
@@ -231,6 +233,10 @@ impl<S: ActivationStore> ActivationStore for Faulty<S> {
 
     fn started(&self, id: ActivationId) -> Result<Ticket, StoreError> {
         self.faults.run_now(Operation::Started, || self.store.started(id))
+    }
+
+    fn dismiss(&self, id: ActivationId) -> Result<Ticket, StoreError> {
+        self.faults.run_now(Operation::Dismiss, || self.store.dismiss(id))
     }
 
     fn store(&self, record: Arc<Activation>) -> Result<Ticket, StoreError> {

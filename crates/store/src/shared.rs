@@ -64,6 +64,10 @@ impl<S: ActivationStore + ?Sized> ActivationStore for Arc<S> {
         (**self).started(id)
     }
 
+    fn dismiss(&self, id: ActivationId) -> Result<Ticket, StoreError> {
+        (**self).dismiss(id)
+    }
+
     fn store(&self, record: Arc<Activation>) -> Result<Ticket, StoreError> {
         (**self).store(record)
     }

@@ -36,6 +36,8 @@ pub struct ClusterConfig {
     pub pool: pool::Config,
     /// How many containers a namespace may have.
     pub namespace_containers: Option<u32>,
+    /// Everything else of the controller.
+    pub controller: controller::Config,
 }
 
 /// A controller, a scheduler and an invoker in this process.
@@ -107,46 +109,48 @@ impl Cluster {
         let secrets = Arc::new(Secrets::for_tests());
         let limits = config.limits;
         let (payload, truncation) = (limits.payload, limits.truncation);
-        let controller = Controller::new(
-            controller::Config { limits, ..controller::Config::default() },
-            controller::Deps {
-                artifacts,
-                activations: activations.clone(),
-                scheduler: scheduler_link.clone(),
-                operated: Operated::default(),
-                clock: clock.clone(),
-                ids: Arc::new(IdSource::new(clock.clone())),
-                runtimes,
-                secrets: secrets.clone(),
-                webhook: Arc::new(MemoryWebhook::new()),
-                id: ControllerId(0),
-            },
-        );
-        let controller_link: Arc<dyn ControllerLink> = controller.clone();
-        directory.add_controller(ControllerId(0), &controller_link);
-
+        let keeping = config.controller.keeping;
         let invoker = Invoker::new(
             invoker::Config {
                 pool: config.pool,
                 proxy: proxy::Config::default(),
                 payload,
                 truncation,
+                keeping,
                 durable_answers: true,
             },
             invoker::Deps {
                 id: InvokerId(0),
                 schedulers: vec![SchedulerId(0)],
-                clock,
+                clock: clock.clone(),
                 directory: directory.clone(),
-                artifacts: controller.artifacts(),
+                artifacts: artifacts.clone(),
                 activations: activations.clone(),
-                secrets,
+                secrets: secrets.clone(),
                 factory: factory.clone() as Arc<dyn ContainerFactory>,
             },
             shutdown.watch(),
         );
         let invoker_link: Arc<dyn InvokerLink> = invoker.clone();
         directory.add_invoker(InvokerId(0), &invoker_link);
+
+        let controller = Controller::new(
+            controller::Config { limits, ..config.controller },
+            controller::Deps {
+                artifacts,
+                activations: activations.clone(),
+                scheduler: scheduler_link.clone(),
+                operated: Operated { scheduler: Some(scheduler.clone()), invoker: Some(invoker.clone()) },
+                ids: Arc::new(IdSource::new(clock.clone())),
+                clock,
+                runtimes,
+                secrets,
+                webhook: Arc::new(MemoryWebhook::new()),
+                id: ControllerId(0),
+            },
+        );
+        let controller_link: Arc<dyn ControllerLink> = controller.clone();
+        directory.add_controller(ControllerId(0), &controller_link);
         invoker.start().await;
 
         let links = (controller_link, scheduler_link, invoker_link);
@@ -160,6 +164,21 @@ impl Cluster {
         Reply { status: parts.status, headers: parts.headers, body }
     }
 
+    /// One request as the guest with other headers, which come in the place of the usual ones.
+    pub async fn request_with(
+        &self,
+        headers: HeaderMap,
+        method: Method,
+        path: &str,
+        body: impl Into<Bytes>,
+    ) -> Reply {
+        let mut request = guests(method, path, "*/*", body);
+        request.headers_mut().extend(headers);
+        let (parts, body) = self.controller.handle(request).await.into_parts();
+        let body = body.collect().await.expect("the whole body is there").to_bytes();
+        Reply { status: parts.status, headers: parts.headers, body }
+    }
+
     /// One request as the guest, whose answer is to be of some type and need not be whole yet.
     pub async fn open(
         &self,
@@ -168,17 +187,7 @@ impl Cluster {
         accept: &str,
         body: impl Into<Bytes>,
     ) -> Response<controller::Body> {
-        use base64::Engine as _;
-        let credentials = base64::engine::general_purpose::STANDARD.encode(GUEST_KEY);
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("authorization", format!("Basic {credentials}"))
-            .header("content-type", "application/json")
-            .header("accept", accept)
-            .body(Full::new(body.into()))
-            .expect("a test's path is a valid one");
-        self.controller.handle(request).await
+        self.controller.handle(guests(method, path, accept, body)).await
     }
 
     /// Makes or updates an action of the guest, `exec` of kind `nodejs:20`.
@@ -197,6 +206,20 @@ impl Cluster {
         let path = format!("/api/v1/namespaces/_/actions/{name}?{query}");
         self.request(Method::POST, &path, arguments.to_string()).await
     }
+}
+
+/// A request as the guest.
+fn guests(method: Method, path: &str, accept: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
+    use base64::Engine as _;
+    let credentials = base64::engine::general_purpose::STANDARD.encode(GUEST_KEY);
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header("authorization", format!("Basic {credentials}"))
+        .header("content-type", "application/json")
+        .header("accept", accept)
+        .body(Full::new(body.into()))
+        .expect("a test's path is a valid one")
 }
 
 impl Drop for Cluster {

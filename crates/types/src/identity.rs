@@ -211,6 +211,26 @@ pub struct UserLimits {
     pub max_action_concurrency: Option<u32>,
 }
 
+impl UserLimits {
+    /// The bounds of actions and the sizes in it, and those of `defaults` where it has none (LIM-10).
+    #[must_use]
+    pub fn with_defaults(&self, defaults: &UserLimits) -> UserLimits {
+        UserLimits {
+            max_payload_size: self.max_payload_size.or(defaults.max_payload_size),
+            max_parameter_size: self.max_parameter_size.or(defaults.max_parameter_size),
+            min_action_memory: self.min_action_memory.or(defaults.min_action_memory),
+            max_action_memory: self.max_action_memory.or(defaults.max_action_memory),
+            min_action_logs: self.min_action_logs.or(defaults.min_action_logs),
+            max_action_logs: self.max_action_logs.or(defaults.max_action_logs),
+            min_action_timeout: self.min_action_timeout.or(defaults.min_action_timeout),
+            max_action_timeout: self.max_action_timeout.or(defaults.max_action_timeout),
+            min_action_concurrency: self.min_action_concurrency.or(defaults.min_action_concurrency),
+            max_action_concurrency: self.max_action_concurrency.or(defaults.max_action_concurrency),
+            ..self.clone()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

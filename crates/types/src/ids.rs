@@ -92,25 +92,43 @@ impl<'de> Deserialize<'de> for ActivationId {
 /// The id of one request, given by the client or made by the server (HTTP-11); error bodies carry it as `code`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct TransactionId(Arc<str>);
+pub struct TransactionId {
+    text: Arc<str>,
+    /// Not part of the id; it goes wherever the request does.
+    #[serde(skip)]
+    extra_logging: bool,
+}
 
 impl TransactionId {
     /// A transaction id with this text.
     #[must_use]
     pub fn new(text: &str) -> TransactionId {
-        TransactionId(Arc::from(text))
+        TransactionId { text: Arc::from(text), extra_logging: false }
+    }
+
+    /// The same for a request that asks to be followed closely: it is logged in detail, and its activations' records are
+    /// kept (HTTP-12).
+    #[must_use]
+    pub fn with_extra_logging(self) -> TransactionId {
+        TransactionId { extra_logging: true, ..self }
+    }
+
+    /// Whether the request asks to be followed closely.
+    #[must_use]
+    pub const fn extra_logging(&self) -> bool {
+        self.extra_logging
     }
 
     /// Its text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 
 impl fmt::Display for TransactionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 

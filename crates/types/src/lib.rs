@@ -14,6 +14,7 @@ mod identity;
 mod ids;
 mod instance;
 pub mod json;
+mod keeping;
 mod limits;
 mod manifest;
 mod name;
@@ -35,6 +36,7 @@ pub use ids::{ActivationId, ActivationIdError, Revision, TransactionId};
 pub use instance::{
     ContainerId, ContainerRef, ControllerId, CreationId, InvokerId, QueueKey, SchedulerId, WarmKey,
 };
+pub use keeping::{Keeping, StoreLevel};
 pub use limits::{ActionLimits, LimitBounds, LimitError, SystemLimits};
 pub use manifest::{ImageName, ManifestError, RuntimeKind, RuntimeManifest, StemCell};
 pub use name::{EntityName, EntityPath, FullyQualifiedName, NameError};

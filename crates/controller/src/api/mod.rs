@@ -40,7 +40,7 @@ pub(crate) use web::Export;
 use crate::identities::Caller;
 use crate::{Controller, entitlement, follow};
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, request};
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri, request};
 use paths::{Part, Resource, Route, Segment};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -51,6 +51,9 @@ const MAX_URI: usize = 8192;
 
 /// The number of characters of a transaction id that the server makes (HTTP-11).
 const TRANSACTION_LENGTH: usize = 32;
+
+/// HTTP-12
+const EXTRA_LOGGING: HeaderName = HeaderName::from_static("x-ow-extra-logging");
 
 /// How much is kept of a body that nobody will look at. It is read all the same, so that a client that sends it before it
 /// listens gets its answer.
@@ -131,13 +134,19 @@ impl Controller {
         respond::respond(outcome, &transaction, &self.config.transaction_header, cors)
     }
 
-    /// HTTP-11: the client's id, unless it begins like those of the system.
+    /// HTTP-11: the client's id, unless it begins like those of the system. HTTP-12 goes with it.
     fn transaction(&self, parts: &request::Parts) -> TransactionId {
         let given = parts.headers.get(&self.config.transaction_header).and_then(|value| value.to_str().ok());
-        match given {
+        let transaction = match given {
             Some(given) if !given.is_empty() && !given.starts_with("sid_") => TransactionId::new(given),
             Some(_) | None => TransactionId::new(&self.ids.alphanumeric(TRANSACTION_LENGTH)),
-        }
+        };
+        let extra = self.config.extra_logging
+            && parts
+                .headers
+                .get(EXTRA_LOGGING)
+                .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"on"));
+        if extra { transaction.with_extra_logging() } else { transaction }
     }
 
     /// Answers what needs no credentials, and finds the caller of everything else.

@@ -66,10 +66,12 @@ impl Controller {
             let ticket = self.activations.started(id)?;
             self.activations.durable(ticket).await?;
         }
+        // From here on whoever ends it knows that nobody waits, and that the client was answered with the id alone.
+        receiver.close();
         match receiver.try_recv() {
             Ok(record) => {
                 // The record may have come before the intent; the first record stays, and now ends the intent too.
-                self.keep(&message.caller, record.clone());
+                self.keep_of(message, &record, true);
                 Ok(Waited::Ended(record))
             }
             Err(_) => Ok(Waited::Running(id)),

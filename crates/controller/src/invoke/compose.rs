@@ -44,11 +44,9 @@ impl Controller {
     ) -> Result<(), Refusal> {
         let permit = self.on_the_way.enter()?;
         self.go_on("composition", move |controller| async move {
+            let message = ready.message.clone();
             let record = Way::new(&controller, ready).run(form).await;
-            if let Some(waiter) = waiter {
-                // The client may have gone; the record is stored.
-                drop(waiter.send(record));
-            }
+            controller.tell(&message, waiter, &record);
             drop(permit);
         });
         Ok(())
@@ -261,7 +259,7 @@ impl Way<'_> {
         };
         let record = Arc::new(record.record());
         self.controller.ended(caller, &record);
-        let ticket = self.controller.keep(caller, record.clone());
+        let ticket = self.controller.keep_of(&self.message, &record, self.message.blocking);
         (record, ticket)
     }
 }

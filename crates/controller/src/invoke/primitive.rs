@@ -154,23 +154,62 @@ impl Controller {
     fn end_here(&self, open: Open, status: types::StatusCode, text: &str) {
         let record =
             Arc::new(record::unrun(&open.message, Kind::Simple, status, text, self.clock.unix_millis()));
-        self.keep(&open.message.caller, record.clone());
+        self.keep_of(&open.message, &record, open.message.blocking);
         self.finish(open, record);
     }
 
-    /// Tells whoever waits. Nobody may be waiting any more; the record is stored, so nothing is lost.
     fn finish(&self, open: Open, record: Arc<Activation>) {
         self.ended(&open.message.caller, &record);
-        if let Some(waiter) = open.waiter {
-            drop(waiter.send(record));
+        self.tell(&open.message, open.waiter, &record);
+    }
+
+    /// Tells whoever waits. Nobody may be waiting any more; then its client has the id alone, and the record is kept as
+    /// that of a call that nobody waits for (ATV-22).
+    pub(super) fn tell(
+        &self,
+        message: &ActivationMessage,
+        waiter: Option<oneshot::Sender<Arc<Activation>>>,
+        record: &Arc<Activation>,
+    ) {
+        let told = waiter.is_none_or(|waiter| waiter.send(record.clone()).is_ok());
+        if !told && !self.keeps(record, true, &message.transaction_id) {
+            self.keep_of(message, record, false);
         }
     }
 
-    /// Stores a record that is made here. `None`: it is not kept.
-    pub(super) fn keep(&self, caller: &Identity, record: Arc<Activation>) -> Option<Ticket> {
+    fn keeps(&self, record: &Activation, blocking: bool, transaction: &TransactionId) -> bool {
+        self.config.keeping.keeps(blocking, record.response.status, transaction.extra_logging())
+    }
+
+    /// Stores the record of that activation, or ends its intent without one where records like it are not kept.
+    pub(super) fn keep_of(
+        &self,
+        message: &ActivationMessage,
+        record: &Arc<Activation>,
+        blocking: bool,
+    ) -> Option<Ticket> {
+        self.keep_record(&message.caller, record, blocking, &message.transaction_id)
+    }
+
+    /// Stores a record that is made here, or ends its intent without one where records like it are not kept (ATV-22).
+    /// `blocking`: whether the client is answered with how it ended. `None`: nothing was written.
+    pub(super) fn keep_record(
+        &self,
+        caller: &Identity,
+        record: &Arc<Activation>,
+        blocking: bool,
+        transaction: &TransactionId,
+    ) -> Option<Ticket> {
         let id = record.activation_id;
-        let stored = keeps_records(caller).then(|| self.activations.store(record))?;
-        stored.inspect_err(|error| tracing::error!(activation = %id, %error, "a record was not stored")).ok()
+        if !keeps_records(caller) {
+            return None;
+        }
+        let written = match self.keeps(record, blocking, transaction) {
+            true => self.activations.store(record.clone()),
+            false => self.activations.dismiss(id),
+        };
+        let failed = |error: &_| tracing::error!(activation = %id, %error, "the end of an activation was not written down");
+        written.inspect_err(failed).ok()
     }
 
     /// Ends activations whose end was never heard of.
@@ -258,7 +297,7 @@ impl Accepted<'_> {
             let now = self.controller.clock.unix_millis();
             let record = Arc::new(record::unrun(message, kind, status, text, now));
             self.controller.ended(&message.caller, &record);
-            self.controller.keep(&message.caller, record);
+            self.controller.keep_of(message, &record, false);
         }
     }
 }

@@ -19,6 +19,9 @@ pub(super) const LOST_RUN: &str = "The server stopped while this activation was 
 /// The server stopped while a sequence or composition was on its way.
 pub(super) const LOST_ON_THE_WAY: &str = "The server stopped while this activation was running. Those of its parts that are known to have ended are in the logs; one more may have run in part or completely. It was not continued, and nothing of it was run again.";
 
+/// CLS-17
+pub(super) const BLOCKED: &str = "The action was not invoked due to a blacklisted namespace.";
+
 /// CLS-15
 pub(super) const ACTION_GONE: &str = "Action could not be found or may have been deleted.";
 

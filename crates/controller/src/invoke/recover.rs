@@ -90,6 +90,10 @@ impl Controller {
             self.end_unfinished(&message, record)?;
             return Ok(None);
         }
+        if self.identities.owner(&message.caller.namespace.name).await?.is_none() {
+            self.end_unrun(&message, kind, record::BLOCKED)?;
+            return Ok(None);
+        }
         let old = &message.action;
         let through = old.binding.as_ref().unwrap_or(&old.name.path);
         let reached = FullyQualifiedName::new(through.clone(), old.name.name.clone());
@@ -104,9 +108,7 @@ impl Controller {
             }
             // It is no more, or something else has its name by now.
             Ok(None) | Err(_) => {
-                let (status, text) = (StatusCode::ApplicationError, record::ACTION_GONE);
-                let record = record::unrun(&message, kind, status, text, self.clock.unix_millis());
-                self.end_unfinished(&message, record)?;
+                self.end_unrun(&message, kind, record::ACTION_GONE)?;
                 Ok(None)
             }
         }
@@ -177,6 +179,13 @@ impl Controller {
         // Ids are in the order of time.
         parts.sort_unstable();
         Ok(parts)
+    }
+
+    /// Ends an activation of an earlier process that must not be run any more.
+    fn end_unrun(&self, message: &ActivationMessage, kind: Kind, text: &str) -> Result<(), StoreError> {
+        let now = self.clock.unix_millis();
+        let record = record::unrun(message, kind, StatusCode::ApplicationError, text, now);
+        self.end_unfinished(message, record)
     }
 
     /// Ends an activation of an earlier process.

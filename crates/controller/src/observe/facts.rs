@@ -15,6 +15,9 @@ pub(super) struct Facts<'a> {
     pub(super) wait_time: u64,
     /// 0 for a warm one.
     pub(super) init_time: u64,
+    /// Whether its container had to be initialised.
+    #[serde(skip)]
+    pub(super) cold: bool,
     pub(super) kind: &'a str,
     pub(super) conductor: bool,
     /// In MB.
@@ -54,6 +57,7 @@ impl<'a> Facts<'a> {
             duration: record.duration?,
             wait_time: number("waitTime"),
             init_time: number("initTime"),
+            cold: text("initTime").is_some(),
             kind: string("kind").unwrap_or("unknown"),
             conductor: record.annotations.is_truthy("conductor"),
             memory: memory.map_or(0, |Memory { memory }| memory),
@@ -61,11 +65,6 @@ impl<'a> Facts<'a> {
             size: record.response.size,
             user_defined_status_code: record.response.result.as_ref().and_then(|result| status(result.get())),
         })
-    }
-
-    /// Whether its container was made or initialised for it.
-    pub(super) fn is_cold(&self) -> bool {
-        self.init_time > 0
     }
 
     /// The namespace whose action ran, and the rest of its path.

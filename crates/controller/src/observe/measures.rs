@@ -201,7 +201,7 @@ impl Series {
 
     fn count(&self, facts: &Facts<'_>) {
         self.count_variant(facts);
-        if facts.is_cold() {
+        if facts.cold {
             self.cold.increment();
             self.init.observe(facts.init_time);
         }

@@ -1,8 +1,7 @@
-use crate::kit::{GUEST, Kit, OTHER, credentials, subject_of};
+use crate::kit::{GUEST, Kit, OTHER, credentials};
 use controller::Config;
 use std::time::Duration;
 use store::ArtifactStore;
-use store::subject::document_for;
 use types::UserLimits;
 
 const INVALID: &str = "The supplied authentication is invalid";
@@ -37,11 +36,7 @@ async fn auth_01_malformed_and_wrong_credentials_are_401() {
 async fn auth_03_a_blocked_subject_is_refused_from_the_next_request_on() {
     let kit = Kit::new().await;
     assert_eq!(kit.get("/actions").await.status, 200);
-    let mut subject = subject_of(GUEST);
-    subject.blocked = true;
-    let store = kit.controller.artifacts();
-    let old = store.get("subject:guest").await.unwrap().unwrap().revision;
-    store.put(document_for(&subject, 2).unwrap(), None, Some(old)).await.unwrap();
+    kit.block(true).await;
     kit.get("/actions").await.is_error(401, INVALID);
     assert_eq!(kit.own("GET", "/actions").key(OTHER).send().await.status, 200);
 }

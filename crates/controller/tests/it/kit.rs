@@ -256,6 +256,11 @@ impl ActivationStore for Journal {
         Ok(Ticket(1))
     }
 
+    fn dismiss(&self, id: ActivationId) -> Result<Ticket, StoreError> {
+        self.intents.lock().remove(&id);
+        Ok(Ticket(1))
+    }
+
     fn store(&self, record: Arc<Activation>) -> Result<Ticket, StoreError> {
         self.intents.lock().remove(&record.activation_id);
         self.records.store(record)
@@ -379,6 +384,14 @@ impl Kit {
         let controller = Controller::new(config, deps);
         scheduler.controller.set(Arc::downgrade(&controller)).unwrap();
         Kit { controller, artifacts, faults, activations, scheduler, roles, clock, webhook }
+    }
+
+    /// Blocks the guest, or lets it in again.
+    pub(crate) async fn block(&self, blocked: bool) {
+        let subject = SubjectDocument { blocked, ..subject_of(GUEST) };
+        let store = self.controller.artifacts();
+        let old = store.get("subject:guest").await.unwrap().unwrap().revision;
+        store.put(document_for(&subject, 2).unwrap(), None, Some(old)).await.unwrap();
     }
 
     /// Gives the guest limits of its own.

@@ -1,4 +1,5 @@
-use crate::kit::Kit;
+use crate::kit::{Kit, OTHER};
+use controller::Config;
 use serde_json::json;
 use types::{ByteSize, UserLimits};
 
@@ -90,4 +91,49 @@ async fn lim_11_an_action_above_a_limit_that_was_lowered_does_not_run() {
     assert!(kit.scheduler.submitted().is_empty() && kit.activations.intents.lock().is_empty());
     kit.limit(UserLimits::default()).await;
     assert_eq!(kit.post("/actions/a?blocking=true", "{}").await.status, 200);
+}
+
+#[tokio::test]
+async fn lim_10_a_namespace_without_limits_of_its_own_has_the_default_ones() {
+    let namespace_defaults = UserLimits {
+        max_action_memory: Some(256),
+        max_action_timeout: Some(1 << 40),
+        max_payload_size: Some(ByteSize::bytes(100)),
+        ..UserLimits::default()
+    };
+    let kit = Kit::with(Config { namespace_defaults, ..Config::default() }).await;
+    let limits = kit.get("/limits").await.json;
+    assert_eq!(limits["maxActionMemory"], 256);
+    assert_eq!(limits["maxActionTimeout"], 300_000, "the platform's own bound holds");
+    assert!(limits.get("maxPayloadSize").is_none(), "it is not the namespace's own (NS-05)");
+    let body = r#"{"exec":{"kind":"nodejs:20","code":"x"},"limits":{"memory":512}}"#;
+    kit.put("/actions/a", body).await.is_error(400, "memory size 512 MB exceeds allowed threshold of 256 MB");
+    let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(100));
+    kit.post("/actions/a", &long).await.is_error(413, "Request larger than allowed: 108 > 100 bytes.");
+    // What a namespace has of its own counts instead.
+    kit.limit(UserLimits { max_action_memory: Some(512), ..UserLimits::default() }).await;
+    assert_eq!(kit.put("/actions/a", body).await.status, 200);
+    let other = kit.own("GET", "/limits").key(OTHER).send().await.json;
+    assert_eq!(other["maxActionMemory"], 256);
+}
+
+#[tokio::test]
+async fn def_09_the_list_of_kinds_does_not_stop_what_is_there() {
+    let kit = Kit::new().await;
+    kit.action("guest/a", "").await;
+    kit.limit(UserLimits { allowed_kinds: Some(vec!["java:8".to_owned()]), ..UserLimits::default() }).await;
+    let body = r#"{"exec":{"kind":"nodejs:20","code":"x"}}"#;
+    let text = "The supplied authentication is not authorized to access actions of kind 'nodejs:20'.";
+    kit.put("/actions/b", body).await.is_error(403, text);
+    assert_eq!(kit.post("/actions/a?blocking=true", "{}").await.status, 200);
+    assert_eq!(kit.put("/actions/a?overwrite=true", r#"{"limits":{"memory":128}}"#).await.status, 200);
+}
+
+#[tokio::test]
+async fn ns_07_the_lists_of_which_a_client_makes_a_namespace() {
+    let kit = Kit::new().await;
+    for collection in ["packages", "actions", "triggers", "rules"] {
+        let list = kit.get(&format!("/{collection}?limit=0&skip=0")).await;
+        assert_eq!((list.status, list.json), (200, json!([])), "{collection}");
+    }
 }

@@ -195,3 +195,34 @@ async fn draining_refuses_invocations_and_waits_for_those_under_way() {
     let (drained, ()) = tokio::join!(drained, refused);
     assert!(drained.is_ok());
 }
+
+#[tokio::test]
+async fn cls_17_what_a_blocked_subject_had_accepted_is_not_run_by_the_next_process() {
+    let kit = kit().await;
+    kit.scheduler.will(Script::Silence);
+    let id = kit.post("/actions/a", "{}").await.activation();
+    kit.block(true).await;
+    let next = kit.restarted();
+    let recovered = next.controller.recover().await;
+    assert_eq!(recovered, Recovered { ended: 1, ..Recovered::default() });
+    assert!(next.scheduler.submitted().is_empty());
+    next.block(false).await;
+    let record = next.get(&format!("/activations/{id}")).await.json;
+    assert_eq!(record["response"]["status"], "application error");
+    let text = "The action was not invoked due to a blacklisted namespace.";
+    assert_eq!(record["response"]["result"], json!({"error": text}));
+}
+
+#[tokio::test]
+async fn cls_18_where_nothing_may_run_an_accepted_activation_says_so() {
+    let kit = kit().await;
+    kit.scheduler.will(Script::Silence);
+    let id = kit.post("/actions/a", "{}").await.activation();
+    let next = kit.restarted();
+    next.scheduler.will(Script::Refuse(Refusal::NoCapacity));
+    next.controller.recover().await;
+    let record = next.get(&format!("/activations/{id}")).await.json;
+    assert_eq!(record["response"]["status"], "action developer error");
+    let text = "The namespace limit is less than or equal to 0.";
+    assert_eq!(record["response"]["result"], json!({"error": text}));
+}

@@ -1,6 +1,6 @@
 use base::config::Checks;
 use std::time::Duration;
-use types::{ByteSize, LimitBounds, SystemLimits};
+use types::{ByteSize, LimitBounds, SystemLimits, UserLimits};
 
 base::config_section! {
     /// What actions and namespaces may use, unless a namespace has limits of its own.
@@ -29,6 +29,55 @@ base::config_section! {
         pub concurrent_invocations: Option<u32> = SystemLimits::default().concurrent_invocations,
         /// The greatest number of actions in a sequence.
         pub sequence_length: u32 = SystemLimits::default().sequence_length,
+        /// What a namespace may use that has no limits of its own, inside of the limits above.
+        pub namespace_defaults: NamespaceDefaults = NamespaceDefaults::default(),
+    }
+}
+
+base::config_section! {
+    /// What a namespace may use that has no limits of its own, inside of those of the platform. What is not set is as
+    /// the platform has it.
+    pub struct NamespaceDefaults {
+        /// The shortest time limit of an action, in milliseconds.
+        pub min_action_timeout: Option<u64> = None,
+        /// The longest time limit of an action, in milliseconds.
+        pub max_action_timeout: Option<u64> = None,
+        /// The least memory of an action, in MB.
+        pub min_action_memory: Option<u64> = None,
+        /// The most memory of an action, in MB.
+        pub max_action_memory: Option<u64> = None,
+        /// The least logs of an activation, in MB.
+        pub min_action_logs: Option<u64> = None,
+        /// The most logs of an activation, in MB.
+        pub max_action_logs: Option<u64> = None,
+        /// The fewest activations in a container at a time.
+        pub min_action_concurrency: Option<u32> = None,
+        /// The most activations in a container at a time.
+        pub max_action_concurrency: Option<u32> = None,
+        /// The greatest set of parameters, and of annotations, in bytes.
+        pub max_parameter_size: Option<u64> = None,
+        /// The greatest payload of an activation, in bytes.
+        pub max_payload_size: Option<u64> = None,
+    }
+}
+
+impl NamespaceDefaults {
+    /// The same as the limits of a namespace.
+    #[must_use]
+    pub fn to_limits(&self) -> UserLimits {
+        UserLimits {
+            min_action_timeout: self.min_action_timeout,
+            max_action_timeout: self.max_action_timeout,
+            min_action_memory: self.min_action_memory,
+            max_action_memory: self.max_action_memory,
+            min_action_logs: self.min_action_logs,
+            max_action_logs: self.max_action_logs,
+            min_action_concurrency: self.min_action_concurrency,
+            max_action_concurrency: self.max_action_concurrency,
+            max_parameter_size: self.max_parameter_size.map(ByteSize::bytes),
+            max_payload_size: self.max_payload_size.map(ByteSize::bytes),
+            ..UserLimits::default()
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The whole configuration: the sections of this crate, and those that the back ends bring.
 
+mod activations;
 mod callbacks;
 mod keys;
 mod limits;
@@ -7,9 +8,10 @@ mod operators;
 mod parameters;
 mod roles;
 
+pub use activations::{Activations, Level};
 pub use callbacks::Callbacks;
 pub use keys::{AtRest, InContainers, Keys};
-pub use limits::{Concurrency, Limits, Logs, Memory, Timeout};
+pub use limits::{Concurrency, Limits, Logs, Memory, NamespaceDefaults, Timeout};
 pub use operators::{Metrics, Operators};
 pub use parameters::{Encryption, ParameterStorage};
 pub use roles::{Controller, Invoker, OnTimeout, Rules, Scheduler};
@@ -46,6 +48,8 @@ base::config_section! {
         pub parameter_storage: ParameterStorage = ParameterStorage::default(),
         /// What actions and namespaces may use, unless a namespace has limits of its own.
         pub limits: Limits = Limits::default(),
+        /// The records of activations.
+        pub activations: Activations = Activations::default(),
         /// Which runtimes are offered.
         pub runtimes: Runtimes = Runtimes::default(),
         /// The REST API.

@@ -3,7 +3,7 @@ use engine::arbiter::ArbiterConfig;
 use engine::queue::{QueueConfig, decide};
 use engine::{creation, pool, proxy};
 use std::time::Duration;
-use types::{ByteSize, ContainerId, SystemLimits};
+use types::{ByteSize, ContainerId, Keeping, SystemLimits};
 
 base::config_section! {
     /// The REST API.
@@ -198,6 +198,7 @@ impl Invoker {
                 pause_grace: self.pause_grace,
                 idle_container: self.idle_container,
             },
+            keeping: Keeping::default(),
             durable_answers: self.durable_answers,
             payload: limits.payload,
             truncation: limits.truncation,

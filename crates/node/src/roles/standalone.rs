@@ -191,7 +191,11 @@ fn join(
     let stem_cells = stem_cells(config, &announcement.runtimes)?;
     // Ids of containers must be above all of earlier starts; no start makes a million a second.
     let first_container = ContainerId(clock.unix_millis() * 1000);
-    let invoker_config = config.invoker.to_role(&limits, stem_cells, first_container, host::memory());
+    let keeping = config.activations.to_keeping();
+    let invoker_config = invoker::Config {
+        keeping,
+        ..config.invoker.to_role(&limits, stem_cells, first_container, host::memory())
+    };
     let invoker_deps = invoker::Deps {
         id: INVOKER,
         schedulers: vec![SCHEDULER],
@@ -225,6 +229,9 @@ fn join(
         metrics: config.metrics.to_role(loopback),
         durable_answers: config.invoker.durable_answers,
         callbacks: config.callbacks.to_engine(),
+        keeping: config.activations.to_keeping(),
+        extra_logging: config.activations.extra_logging,
+        namespace_defaults: config.limits.namespace_defaults.to_limits(),
         ..config.controller.to_role(limits)
     };
     let controller = Controller::new(controller_config, controller_deps);

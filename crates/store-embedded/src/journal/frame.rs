@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     /// An activation was accepted and has begun to run: as `Accept`. Both in one entry, because an acceptance that is
     /// written again makes what was written earlier needless, and with it that it was started.
     AcceptStarted = 4,
+    /// An accepted activation has ended and leaves no record: its id.
+    Dismissed = 5,
 }
 
 impl Kind {
@@ -37,6 +39,7 @@ impl Kind {
             2 => Kind::Started,
             3 => Kind::Record,
             4 => Kind::AcceptStarted,
+            5 => Kind::Dismissed,
             _ => return None,
         })
     }

@@ -207,6 +207,20 @@ impl ActivationStore for EmbeddedActivationStore {
         Ok(Ticket(position.sequence))
     }
 
+    fn dismiss(&self, id: ActivationId) -> Result<Ticket, StoreError> {
+        let entry = record::dismissed_entry(id);
+        let mut entry = entry.ok_or_else(|| StoreError::new(format!("dismiss {id}"), "it is too long"))?;
+        let mut front = self.shared.front.lock();
+        if !front.intents.contains(id) {
+            return Ok(Ticket(front.journal.sequence()));
+        }
+        let position = front.journal.append(&mut entry)?;
+        front.intents.end(id);
+        drop(front);
+        self.shared.sync.written();
+        Ok(Ticket(position.sequence))
+    }
+
     fn store(&self, record: Arc<Activation>) -> Result<Ticket, StoreError> {
         self.shared.store(record.activation_id, record::encode(&record)?)
     }

@@ -107,12 +107,21 @@ pub(crate) fn accept_entry(id: ActivationId, body: &[u8], started: bool) -> Opti
 
 /// An entry that says that an activation begins to run.
 pub(crate) fn started_entry(id: ActivationId) -> Option<Frame> {
-    let mut frame = Frame::new(Kind::Started, 16);
+    id_entry(Kind::Started, id)
+}
+
+/// The entry that says that an activation has ended without a record.
+pub(crate) fn dismissed_entry(id: ActivationId) -> Option<Frame> {
+    id_entry(Kind::Dismissed, id)
+}
+
+fn id_entry(kind: Kind, id: ActivationId) -> Option<Frame> {
+    let mut frame = Frame::new(kind, 16);
     frame.payload().extend_from_slice(&id.bits().to_be_bytes());
     frame.finish()
 }
 
-/// The id and the body of an entry made by the two above.
+/// The id and the body of an entry made by those above.
 pub(crate) fn decode_intent(payload: &[u8]) -> Option<(ActivationId, &[u8])> {
     let mut fields = Fields::new(payload);
     Some((ActivationId::from_bits(fields.u128()?), fields.rest()))

@@ -34,6 +34,9 @@ pub(super) fn recover(config: &Config, dir: &Path, segments: &Segments) -> Resul
         let known = match entry.kind {
             Kind::Accept => decode_intent(entry.payload).map(|(id, _)| intents.accept(id, position)),
             Kind::Started => decode_intent(entry.payload).map(|(id, _)| intents.start(id)),
+            Kind::Dismissed => decode_intent(entry.payload).map(|(id, _)| {
+                intents.end(id);
+            }),
             Kind::AcceptStarted => decode_intent(entry.payload).map(|(id, _)| {
                 intents.accept(id, position);
                 intents.start(id);

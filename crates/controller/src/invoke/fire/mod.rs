@@ -178,7 +178,7 @@ impl Controller {
         self.activations.durable(ticket).await.map_err(|error| {
             let text = "The fire of the trigger could not be written down. No rule was fired.";
             let response = ActivationResponse::error(types::StatusCode::WhiskError, text);
-            self.keep(&fire.caller.identity, Arc::new(fire.record(response, Vec::new())));
+            self.keep_fire(fire, &Arc::new(fire.record(response, Vec::new())));
             error.into()
         })
     }
@@ -190,8 +190,13 @@ impl Controller {
         let result = Some(fire.payload.clone().unwrap_or_else(|| json::raw(&Map::new())));
         let response = ActivationResponse { status: types::StatusCode::Success, result, size: None };
         let record = Arc::new(fire.record(response, lines));
-        self.keep(&fire.caller.identity, record.clone());
+        self.keep_fire(fire, &record);
         self.ended(&fire.caller.identity, &record);
+    }
+
+    /// Keeps the record of a fire, for which nobody waits (ATV-22).
+    fn keep_fire(&self, fire: &Fire, record: &Arc<Activation>) {
+        self.keep_record(&fire.caller.identity, record, false, &fire.transaction);
     }
 
     /// Fires one rule, unless that is done, and says what came of it.
