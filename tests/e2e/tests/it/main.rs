@@ -8,6 +8,7 @@ mod examples;
 mod fires;
 mod follow;
 mod functions;
+mod keys;
 mod lifecycle;
 mod limits;
 mod logs;
