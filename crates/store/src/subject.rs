@@ -35,6 +35,9 @@ pub struct NamespaceKey {
     /// The namespace belongs to another subject, as whom its web actions run; this one shares it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shared: bool,
+    /// What the key is good for; `None`: everything (AUTH-04).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rights: Option<Vec<Privilege>>,
 }
 
 impl NamespaceKey {
@@ -42,7 +45,7 @@ impl NamespaceKey {
     #[must_use]
     pub fn plain(name: EntityName, authkey: &AuthKey) -> NamespaceKey {
         let key = StoredKey::Plain { key: authkey.key.as_ref().to_owned() };
-        NamespaceKey { name, uuid: authkey.uuid.clone(), key, shared: false }
+        NamespaceKey { name, uuid: authkey.uuid.clone(), key, shared: false, rights: None }
     }
 }
 
@@ -176,14 +179,15 @@ async fn identity(
     subject: Subject,
     owned: NamespaceKey,
 ) -> Result<Identity, StoreError> {
-    let NamespaceKey { name, uuid, key, shared: _ } = owned;
+    let NamespaceKey { name, uuid, key, shared: _, rights } = owned;
     let limits = match store.get(&limits_id(name.as_str())).await? {
         Some(limits) if limits.kind == DocumentKind::Limits => read(&limits)?,
         Some(_) | None => UserLimits::default(),
     };
     let key = KeyTrace { stamp: Arc::from(key.stamp()), sealed: key.sealed().map(Arc::from) };
     let namespace = NamespaceId { name, uuid };
-    Ok(Identity { subject, namespace, key, rights: Privilege::ALL.to_vec(), limits })
+    let rights = rights.unwrap_or_else(|| Privilege::ALL.to_vec());
+    Ok(Identity { subject, namespace, key, rights, limits })
 }
 
 fn document<T: Serialize>(

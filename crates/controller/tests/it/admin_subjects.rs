@@ -208,6 +208,37 @@ async fn usr_03_whois_names_the_subject_and_the_namespace_of_a_key() {
 }
 
 #[tokio::test]
+async fn auth_04_auth_06_a_key_has_the_rights_that_it_was_given_and_lacks_the_others_before_any_throttle() {
+    let kit = Kit::new().await;
+    let all = created(&kit, "alice", "{}").await;
+    let path = "/api/v1/namespaces/_/actions/a";
+    let action = r#"{"exec":{"kind":"nodejs:20","code":"x"}}"#;
+    assert_eq!(with_key(&kit, "PUT", path, &all).json(action).send().await.status, 200);
+    let answer =
+        kit.admin("PUT", "/v1/subjects/boris/namespaces/alice").json(r#"{"rights":["READ"]}"#).send().await;
+    let reader = answer.json["authkey"].as_str().unwrap().to_owned();
+    // Nothing may be invoked in this namespace by anybody.
+    kit.admin("PUT", "/v1/namespaces/alice/limits").json(r#"{"invocationsPerMinute":0}"#).send().await;
+    assert_eq!(with_key(&kit, "POST", path, &all).send().await.status, 429);
+    assert_eq!(with_key(&kit, "GET", path, &reader).send().await.status, 200);
+    for (method, body) in [("POST", "{}"), ("PUT", action), ("DELETE", "")] {
+        let refused = with_key(&kit, method, path, &reader).json(body).send().await;
+        refused.is_error(403, "The supplied authentication is not authorized to access this resource.");
+    }
+    let shown = kit.admin("GET", "/v1/subjects/boris").send().await;
+    assert_eq!(shown.json["namespaces"][0]["rights"], json!(["READ"]));
+    // A new key keeps the rights, or gets others.
+    let renew = "/v1/subjects/boris/namespaces/alice/key";
+    let renewed = kit.admin("POST", renew).send().await.json["authkey"].as_str().unwrap().to_owned();
+    assert_eq!(with_key(&kit, "DELETE", path, &renewed).send().await.status, 403);
+    let answer = kit.admin("POST", renew).json(r#"{"rights":["DELETE"]}"#).send().await;
+    let deleter = answer.json["authkey"].as_str().unwrap().to_owned();
+    assert_eq!(with_key(&kit, "GET", path, &deleter).send().await.status, 403);
+    assert_eq!(with_key(&kit, "DELETE", path, &deleter).send().await.status, 200);
+    assert_eq!(kit.admin("POST", renew).json(r#"{"rights":["FLY"]}"#).send().await.status, 400);
+}
+
+#[tokio::test]
 async fn subjects_are_listed_in_pages() {
     let kit = Kit::new().await;
     let names = |answer: Answer| -> Vec<String> {

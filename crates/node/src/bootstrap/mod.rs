@@ -133,12 +133,12 @@ impl Ground<'_> {
         if present.is_some_and(|own| own.uuid == authkey.uuid && self.is_kept(&own.key, authkey)) {
             return Ok(choice);
         }
-        let shared = match present {
-            Some(present) => present.shared,
-            None => members::is_owned(self.store, &name).await?,
+        let (shared, rights) = match present {
+            Some(present) => (present.shared, present.rights.clone()),
+            None => (members::is_owned(self.store, &name).await?, None),
         };
         let key = self.keeper.keep(&authkey.uuid, &authkey.key);
-        let own = NamespaceKey { name, uuid: authkey.uuid.clone(), key, shared };
+        let own = NamespaceKey { name, uuid: authkey.uuid.clone(), key, shared, rights };
         match place.and_then(|place| subject.namespaces.get_mut(place)) {
             Some(place) => *place = own,
             None => subject.namespaces.push(own),

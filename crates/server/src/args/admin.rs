@@ -101,6 +101,9 @@ pub(crate) struct CreateArgs {
     /// For this namespace instead of the one with the user's name (also `-ns`).
     #[arg(long)]
     pub(crate) namespace: Option<String>,
+    /// What the key is good for, instead of everything: READ, PUT, DELETE, ACTIVATE, with commas between.
+    #[arg(long, value_delimiter = ',', value_name = "RIGHTS")]
+    pub(crate) rights: Option<Vec<String>>,
     /// Revoke the key that there is, and make a new one.
     #[arg(short, long, visible_short_alias = 'f', visible_alias = "force")]
     pub(crate) revoke: bool,

@@ -89,6 +89,13 @@ fn usr_02_usr_03_users_are_made_listed_blocked_and_deleted_as_with_wskadmin() {
     place.says("user list space1 -p 0", 2, "pick at least 1 identity to show\n");
     place.says("user list nobody", 0, "no identities found for namespace \"nobody\"\n");
 
+    let reader = place.key("user create userC -ns space1 --rights READ");
+    let path = "/api/v1/namespaces/_/triggers/t";
+    assert_eq!(place.status(&reader), 200);
+    assert_eq!(place.server.ask("PUT", path, &reader, "{}").0, 403);
+    assert_eq!(place.server.ask("PUT", path, &space, "{}").0, 200);
+    place.says("user delete userC", 0, "Subject deleted\n");
+
     place.says(
         "user block userA userB",
         0,

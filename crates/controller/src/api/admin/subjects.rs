@@ -11,7 +11,7 @@ use store::subject::{
     NamespaceKey, SubjectDocument, document_for, find_identity, lookup_key, read_subject, subject_id,
 };
 use store::{PutError, members};
-use types::{AuthKey, EntityName, Revision, Subject};
+use types::{AuthKey, EntityName, Privilege, Revision, Subject};
 
 /// How often a change is tried that somebody else's gets in the way of.
 const TRIES: usize = 5;
@@ -27,6 +27,8 @@ struct KeyWish {
     authkey: Option<String>,
     /// The namespace of a new subject, instead of one with its own name.
     namespace: Option<String>,
+    /// What the key is good for, instead of everything (AUTH-04).
+    rights: Option<Vec<Privilege>>,
 }
 
 /// What a body says whose key is looked for.
@@ -50,6 +52,8 @@ struct NamespaceView<'a> {
     uuid: &'a str,
     /// Whether web actions of the namespace run as this subject.
     owner: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rights: Option<&'a [Privilege]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     authkey: Option<String>,
 }
@@ -100,7 +104,7 @@ impl Controller {
         if self.subject(name).await?.is_some() {
             return Err(conflict("Subject already exists"));
         }
-        self.add_key(name, namespace, wish.authkey.as_deref()).await
+        self.add_key(name, namespace, wish).await
     }
 
     pub(super) async fn delete_subject(&self, name: &str) -> Result<Reply, ApiError> {
@@ -133,22 +137,18 @@ impl Controller {
         if wish.namespace.is_some() {
             return Err(ApiError::malformed("the namespace is the one in the path"));
         }
-        self.add_key(name, namespace, wish.authkey.as_deref()).await
+        self.add_key(name, namespace, wish).await
     }
 
-    async fn add_key(
-        &self,
-        name: &str,
-        namespace: EntityName,
-        forced: Option<&str>,
-    ) -> Result<Reply, ApiError> {
+    async fn add_key(&self, name: &str, namespace: EntityName, wish: KeyWish) -> Result<Reply, ApiError> {
         if name.chars().count() < LEAST_NAME {
             return Err(ApiError::bad_request("Subject name must be at least 5 characters"));
         }
-        let authkey = self.chosen_key(forced, None).await?;
+        let authkey = self.chosen_key(wish.authkey.as_deref(), None).await?;
         let shared = members::is_owned(&*self.artifacts, &namespace).await?;
         let key = self.secrets.keeper.keep(&authkey.uuid, &authkey.key);
-        let own = NamespaceKey { name: namespace.clone(), uuid: authkey.uuid.clone(), key, shared };
+        let (uuid, rights) = (authkey.uuid.clone(), wish.rights);
+        let own = NamespaceKey { name: namespace.clone(), uuid, key, shared, rights };
         let change = |subject: Option<SubjectDocument>| {
             let mut subject = subject.unwrap_or_else(|| SubjectDocument {
                 subject: Subject::new(name),
@@ -167,7 +167,7 @@ impl Controller {
     }
 
     /// USR-02: revokes a key, and with it every short-lived one that stands for it. The uuid stays unless the new
-    /// credentials bring another.
+    /// credentials bring another, and so do the rights.
     pub(super) async fn renew_key(
         &self,
         name: &str,
@@ -186,6 +186,7 @@ impl Controller {
             let own = subject.namespaces.iter_mut().find(|own| own.name == namespace);
             let own = own.ok_or_else(|| no_namespace(name, &namespace))?;
             (own.uuid, own.key) = (authkey.uuid.clone(), key.clone());
+            own.rights = wish.rights.clone().or(own.rights.take());
             let owner = !own.shared;
             Ok((subject, owner))
         };
@@ -320,6 +321,7 @@ fn view<'a>(subject: &'a SubjectDocument, keeper: Option<&Keeper>) -> SubjectVie
         name: &own.name,
         uuid: &own.uuid,
         owner: !own.shared,
+        rights: own.rights.as_deref(),
         authkey: revealed(own, keeper),
     };
     SubjectView {

@@ -47,7 +47,8 @@ fn create(args: &CreateArgs, connect: impl FnOnce() -> Result<Client, Exit>) -> 
     }
     let client = connect()?;
     let path = format!("/subjects/{}/namespaces/{}", segment(subject), segment(namespace));
-    let wish = args.auth.as_ref().map_or(json!({}), |auth| json!({ "authkey": auth }));
+    // What is `null` is not asked for.
+    let wish = json!({ "authkey": args.auth, "rights": args.rights });
     let mut answer = client.send("PUT", &path, Some(&wish))?;
     if args.revoke && answer.status == 409 && answer.error() == "Namespace already exists" {
         answer = client.send("POST", &format!("{path}/key"), Some(&wish))?;
