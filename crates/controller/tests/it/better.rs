@@ -1,6 +1,6 @@
 //! What is told beyond upstream: preferences, waits that are over, traces, phases.
 
-use crate::kit::{Kit, Script};
+use crate::kit::{Kit, Script, eventually};
 use controller::{Config, WaitOver};
 use serde_json::json;
 use std::time::Duration;
@@ -119,4 +119,38 @@ async fn a_record_that_is_made_here_says_how_long_it_waited() {
     let phases = json!({"queued": 1200.0, "container": 0.0, "init": 0.0, "run": 0.0, "logs": 0.0});
     assert_eq!(annotation("phases"), phases);
     assert_eq!(annotation("traceId"), id.to_string());
+}
+
+#[tokio::test]
+async fn a_trace_goes_on_through_triggers_and_sequences() {
+    let kit = kit().await;
+    let exec = r#"{"exec":{"kind":"sequence","components":["/_/a","/_/a"]}}"#;
+    assert_eq!(kit.put("/actions/s", exec).await.status, 200);
+    assert_eq!(kit.put("/triggers/t", "{}").await.status, 200);
+    let rule = kit.put("/rules/r", r#"{"trigger":"/_/t","action":"/_/s"}"#).await;
+    assert_eq!(rule.status, 200, "{}", rule.text);
+    let fired = kit.own("POST", "/triggers/t").header("traceparent", PARENT).send().await;
+    assert_eq!(fired.status, 202);
+    eventually("both components", || kit.scheduler.submitted().len() == 2).await;
+    let spans: std::collections::BTreeSet<String> = kit
+        .scheduler
+        .submitted()
+        .iter()
+        .map(|message| {
+            assert_eq!(message.trace.trace_id(), PARENT[3..35]);
+            message.trace.parent()
+        })
+        .collect();
+    assert_eq!(spans.len(), 2, "each step has a span of its own");
+    let path = format!("/activations/{}", fired.activation());
+    for _ in 0..1000 {
+        let record = kit.get(&path).await;
+        if record.status == 200 {
+            let annotations = json!([{"key": "traceId", "value": PARENT[3..35]}]);
+            assert_eq!(record.json["annotations"], annotations);
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("the trigger has no record");
 }

@@ -215,3 +215,18 @@ async fn the_fire_of_a_trigger_calls_back_as_well() {
     );
     forgotten(&kit).await;
 }
+
+#[tokio::test]
+async fn a_sequence_calls_back_once_when_all_of_it_has_ended() {
+    let kit = kit().await;
+    let exec = r#"{"exec":{"kind":"sequence","components":["/_/a","/_/a"]}}"#;
+    assert_eq!(kit.put("/actions/s", exec).await.status, 200);
+    let answer = kit.own("POST", "/actions/s").header("x-ow-callback", URL).send().await;
+    assert_eq!(answer.status, 202, "{}", answer.text);
+    forgotten(&kit).await;
+    let calls = kit.webhook.calls();
+    assert_eq!(calls.len(), 1);
+    let record: Value = serde_json::from_slice(&calls[0].body).unwrap();
+    assert_eq!(record["activationId"], answer.activation().to_string());
+    assert_eq!(record["logs"].as_array().unwrap().len(), 2);
+}

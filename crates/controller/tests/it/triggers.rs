@@ -170,7 +170,8 @@ async fn trg_09_trg_12_trg_13_trg_16_a_fire_has_a_record_that_names_what_it_star
         json!({"statusCode": 0, "success": true, "activationId": id, "rule": "guest/r", "action": "guest/a"});
     let expected = json!({
         "namespace": "guest", "name": "t", "version": "3.0.0", "subject": "guest", "activationId": fired.activation(),
-        "start": record["start"], "annotations": [], "publish": false, "logs": record["logs"],
+        "start": record["start"], "publish": false, "logs": record["logs"],
+        "annotations": [{"key": "traceId", "value": fired.activation()}],
         "response": {"result": {"n": 1.0}, "status": "success", "success": true},
     });
     assert_eq!(record, expected);

@@ -1,5 +1,7 @@
 //! Bad input of every kind over raw sockets: each gets the documented answer, and the next request is served.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may as well panic")]
+
 use oxiwhisk_test_e2e::api::{GUEST, basic};
 use oxiwhisk_test_e2e::processes;
 use oxiwhisk_test_e2e::{Api, Client, Options, Request, Server, time};

@@ -1,5 +1,7 @@
 //! Completion callbacks with a real receiver: it fails first and takes it then, also when the server dies in between.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may as well panic")]
+
 use oxiwhisk_test_e2e::api::{GUEST, basic};
 use oxiwhisk_test_e2e::{Api, Client, Options, Request, Server, server, time};
 use serde_json::{Value, json};
@@ -74,10 +76,14 @@ fn invoke(address: SocketAddr, port: u16) -> String {
 
 const HELLO: &str = "function main({name}) { return {hello: name} }";
 
-/// The documented way to check a signature, by the interpreter that the documentation shows it for.
-fn verified_by(program: &str, script: &str, call: &Call, secret: &str) -> bool {
+/// Whether the documented function takes the signature, run by the interpreter that it is written for.
+fn verified_by(language: &str, call: &Call, secret: &str) -> bool {
+    let (program, option, use_it) = match language {
+        "js" => ("node", "-e", NODE),
+        _ => ("python3", "-c", PYTHON),
+    };
     let status = Command::new(program)
-        .args([if program == "node" { "-e" } else { "-c" }, script])
+        .args([option, &documented(language, use_it)])
         .env("SECRET", secret)
         .env("SIGNATURE", call.header("x-ow-signature"))
         .env("BODY", &call.body)
@@ -85,21 +91,20 @@ fn verified_by(program: &str, script: &str, call: &Call, secret: &str) -> bool {
     status.unwrap().success()
 }
 
-const NODE: &str = r"
-const crypto = require('crypto')
-const { SECRET, SIGNATURE, BODY } = process.env
-const { t, v1 } = Object.fromEntries(SIGNATURE.split(',').map(part => part.split('=')))
-const expected = crypto.createHmac('sha256', SECRET).update(t + '.').update(BODY).digest('hex')
-const fresh = Math.abs(Date.now() / 1000 - Number(t)) < 300
-process.exit(fresh && crypto.timingSafeEqual(Buffer.from(v1), Buffer.from(expected)) ? 0 : 1)";
+/// Uses the documented function: each snippet of `docs/invoking.md` in that language, with a call of it after it.
+fn documented(language: &str, call: &str) -> String {
+    let page = include_str!("../../../../docs/invoking.md");
+    let begin = format!("```{language}\n");
+    let snippet = page.split_once(&begin).and_then(|(_, rest)| rest.split_once("```"));
+    format!("{}\n{call}\n", snippet.unwrap_or_else(|| panic!("no {language} in the page")).0)
+}
 
-const PYTHON: &str = r"
-import hashlib, hmac, os, sys, time
-secret, body = os.environ['SECRET'].encode(), os.environ['BODY'].encode()
-parts = dict(part.split('=') for part in os.environ['SIGNATURE'].split(','))
-expected = hmac.new(secret, parts['t'].encode() + b'.' + body, hashlib.sha256).hexdigest()
-fresh = abs(time.time() - int(parts['t'])) < 300
-sys.exit(0 if fresh and hmac.compare_digest(parts['v1'], expected) else 1)";
+const NODE: &str = "const { SECRET, SIGNATURE, BODY } = process.env\n\
+                    process.exit(isGenuine(SECRET, SIGNATURE, BODY) ? 0 : 1)";
+
+const PYTHON: &str = "import os, sys\n\
+                      it = [os.environ[name] for name in ('SECRET', 'SIGNATURE', 'BODY')]\n\
+                      sys.exit(0 if is_genuine(it[0].encode(), it[1], it[2].encode()) else 1)";
 
 #[test]
 fn a_receiver_that_fails_first_gets_the_record_in_the_end() {
@@ -115,9 +120,9 @@ fn a_receiver_that_fails_first_gets_the_record_in_the_end() {
         let record: Value = serde_json::from_str(&call.body).unwrap();
         assert_eq!(record["response"]["result"], json!({"hello": "you"}));
         let secret = api.send("GET", "/callbacks", None).json()["secret"].as_str().unwrap().to_owned();
-        for (program, script) in [("node", NODE), ("python3", PYTHON)] {
-            assert!(verified_by(program, script, &call, &secret), "{program}");
-            assert!(!verified_by(program, script, &call, "another secret"), "{program}");
+        for language in ["js", "python"] {
+            assert!(verified_by(language, &call, &secret), "{language}");
+            assert!(!verified_by(language, &call, "another secret"), "{language}");
         }
     }
     let shown = time::eventually("it is settled", || {

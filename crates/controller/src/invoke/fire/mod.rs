@@ -284,6 +284,8 @@ impl Controller {
 impl Fire {
     /// The trigger's record (TRG-12): it has no end.
     fn record(&self, response: ActivationResponse, logs: Vec<String>) -> Activation {
+        let mut annotations = Annotations::new();
+        annotations.push("traceId", json::raw(&self.trace.trace_id()));
         Activation {
             namespace: EntityPath::of_namespace(self.caller.namespace()),
             name: self.trigger.name.clone(),
@@ -296,7 +298,7 @@ impl Fire {
             duration: None,
             response,
             logs,
-            annotations: Annotations::new(),
+            annotations,
             publish: false,
         }
     }
