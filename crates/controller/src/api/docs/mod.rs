@@ -3,6 +3,7 @@
 //! One table of operations is rendered twice: as Swagger 2.0, where clients of OpenWhisk look for it, and as OpenAPI 3.
 //! Tests see that the table has every route that [`super::paths`] knows, with its methods, and nothing else.
 
+mod operation;
 mod operations;
 mod render;
 mod schemas;

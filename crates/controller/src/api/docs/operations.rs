@@ -1,165 +1,9 @@
 //! The table of the operations.
 
+use super::operation::{Access, Answer, BASE, Content, Operation, Parameter};
 use super::schemas::{any_of, array_of, named};
 use http::Method;
 use serde_json::{Value, json};
-
-/// The versioned API.
-pub(super) const BASE: &str = "/api/v1";
-
-/// One method on one path.
-#[derive(Clone, Debug)]
-pub(super) struct Operation {
-    /// Its name in generated clients; upstream's where it has one.
-    pub(super) id: &'static str,
-    pub(super) method: Method,
-    /// From the root of the host, with `{parameters}`.
-    pub(super) path: String,
-    pub(super) tag: &'static str,
-    pub(super) summary: &'static str,
-    pub(super) access: Access,
-    pub(super) parameters: Vec<Parameter>,
-    pub(super) body: Option<Content>,
-    pub(super) answers: Vec<Answer>,
-}
-
-/// Who may ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
-    /// Anybody.
-    Open,
-    /// Who has a key.
-    Key,
-    /// Anybody, unless the action wants a key.
-    OptionalKey,
-}
-
-/// A parameter in a path, a query or a header.
-#[derive(Clone, Debug)]
-pub(super) struct Parameter {
-    pub(super) name: &'static str,
-    pub(super) place: &'static str,
-    pub(super) schema: Value,
-    pub(super) about: &'static str,
-    pub(super) example: Option<&'static str>,
-}
-
-/// What a request or a response carries.
-#[derive(Clone, Debug)]
-pub(super) struct Content {
-    /// The media type.
-    pub(super) kind: &'static str,
-    pub(super) schema: Value,
-    /// Of a request: whether it has to be there.
-    pub(super) required: bool,
-}
-
-/// A status and what comes with it.
-#[derive(Clone, Debug)]
-pub(super) struct Answer {
-    /// A number, or `default` for all that have none.
-    pub(super) status: &'static str,
-    pub(super) about: &'static str,
-    pub(super) content: Option<Content>,
-    /// Whether it names an activation in a header (HTTP-19).
-    pub(super) names_activation: bool,
-}
-
-/// What may happen to any request that needs a key.
-const ANY: [&str; 5] = ["401", "406", "408", "414", "500"];
-
-impl Operation {
-    fn new(
-        id: &'static str,
-        method: Method,
-        path: impl Into<String>,
-        tag: &'static str,
-        summary: &'static str,
-    ) -> Operation {
-        let path = path.into();
-        let parameters = in_path(&path);
-        let (body, answers) = (None, Vec::new());
-        Operation { id, method, path, tag, summary, access: Access::Open, parameters, body, answers }
-    }
-
-    /// In a namespace; with a key, and with what can go wrong for everybody.
-    fn own(
-        id: &'static str,
-        method: Method,
-        path: &str,
-        tag: &'static str,
-        summary: &'static str,
-    ) -> Operation {
-        let path = format!("{BASE}/namespaces/{{namespace}}{path}");
-        Operation::new(id, method, path, tag, summary).keyed().fails(&["400", "403"])
-    }
-
-    fn keyed(mut self) -> Operation {
-        self.access = Access::Key;
-        self.fails(&ANY)
-    }
-
-    fn taking(mut self, parameters: impl IntoIterator<Item = Parameter>) -> Operation {
-        self.parameters.extend(parameters);
-        self
-    }
-
-    fn sending(mut self, schema: Value, required: bool) -> Operation {
-        self.body = Some(Content { kind: "application/json", schema, required });
-        self.fails(&["413", "415"])
-    }
-
-    fn answering(mut self, status: &'static str, about: &'static str, schema: Value) -> Operation {
-        let content = Some(Content { kind: "application/json", schema, required: true });
-        self.answers.push(Answer { status, about, content, names_activation: false });
-        self
-    }
-
-    fn answering_with(mut self, status: &'static str, about: &'static str, kind: &'static str) -> Operation {
-        let content = Content { kind, schema: json!({ "type": "string" }), required: true };
-        self.answers.push(Answer { status, about, content: Some(content), names_activation: false });
-        self
-    }
-
-    fn answering_nothing(mut self, status: &'static str, about: &'static str) -> Operation {
-        self.answers.push(Answer { status, about, content: None, names_activation: false });
-        self
-    }
-
-    /// The answer that was named last says which activation it is about.
-    fn naming_the_activation(mut self) -> Operation {
-        if let Some(answer) = self.answers.last_mut() {
-            answer.names_activation = true;
-        }
-        self
-    }
-
-    /// Error bodies with these statuses.
-    fn fails(mut self, statuses: &[&'static str]) -> Operation {
-        for status in statuses {
-            let about = match *status {
-                "400" => "What was sent is malformed; the text says where, and what is allowed.",
-                "401" => "No credentials, or wrong ones.",
-                "403" => "The caller has no right to it.",
-                "404" => "It does not exist.",
-                "405" => "The resource has other methods; the header `Allow` names them.",
-                "406" => "The client takes no JSON.",
-                "408" => "The body did not come in time.",
-                "409" => "It exists, was changed in the meantime, or something else has its name.",
-                "413" => "Larger than is allowed.",
-                "414" => "The path with its query is too long.",
-                "415" => "The body is not JSON.",
-                "422" => "A binding that refers to itself.",
-                "429" => "A limit of the namespace is reached; `Retry-After` says when to come back.",
-                "501" => "This is not supported.",
-                "503" => "The server takes nothing on at the moment.",
-                _ => "Something went wrong in the server.",
-            };
-            self = self.answering(status, about, named("ErrorMessage"));
-        }
-        self
-    }
-}
 
 /// Every operation.
 pub(super) fn operations() -> Vec<Operation> {
@@ -238,11 +82,17 @@ fn actions() -> Vec<Operation> {
 
 fn invoking(id: &'static str, path: &str) -> Operation {
     let wait = json!({ "type": "integer", "minimum": 1, "maximum": 60000, "default": 60000 });
+    let over = json!({ "type": "string", "enum": ["202", "504"] });
     Operation::own(id, Method::POST, path, "Actions", "Invokes an action")
         .taking([
             query("blocking", boolean(false), "Whether the answer waits for the end of the activation."),
             query("result", boolean(false), "Whether a blocking answer is the result alone."),
             query("timeout", wait, "How long a blocking answer waits, in milliseconds."),
+            query("on_timeout", over, "The status when the wait is over: `202` or `504`."),
+            header("Prefer", "`wait=SECONDS` makes it blocking for that time, `respond-async` non-blocking."),
+            header("traceparent", "The W3C trace that it belongs to."),
+            header("X-OW-Callback", "Non-blocking: the URL that the record is sent to when it has ended."),
+            header("X-OW-Callback-Secret", "16 to 256 characters that sign what is sent to it."),
         ])
         .sending(json!({ "type": "object" }), false)
         .answering(
@@ -255,6 +105,8 @@ fn invoking(id: &'static str, path: &str) -> Operation {
         .naming_the_activation()
         .fails(&["404", "409", "429", "503"])
         .answering("502", "Blocking: the action ended in an error", json!({}))
+        .naming_the_activation()
+        .fails(&["504"])
         .naming_the_activation()
 }
 
@@ -338,11 +190,14 @@ fn activations() -> Vec<Operation> {
             "The record",
             named("Activation"),
         ),
-        one("getActivationLogs", "/logs", "What the function wrote").answering(
-            "200",
-            "The lines",
-            named("ActivationLogs"),
-        ),
+        one("getActivationLogs", "/logs", "What the function wrote")
+            .taking([query(
+                "follow",
+                boolean(false),
+                "Whether lines are sent as they are written, until it ends.",
+            )])
+            .answering("200", "The lines", named("ActivationLogs"))
+            .or_as(&["text/plain", "text/event-stream"]),
         one("getActivationResult", "/result", "What came of it").answering(
             "200",
             "The result",
@@ -392,7 +247,7 @@ fn web() -> Vec<Operation> {
             let schema = json!({});
             operation.body = Some(Content { kind: "*/*", schema, required: false });
         }
-        let content = Some(Content { kind: "*/*", schema: json!({}), required: true });
+        let content = vec![Content { kind: "*/*", schema: json!({}), required: true }];
         let about = "What the action answers; the package of an action without one is `default`.";
         operation.answers.push(Answer { status: "default", about, content, names_activation: true });
         operation
@@ -443,30 +298,10 @@ fn query(name: &'static str, schema: Value, about: &'static str) -> Parameter {
     Parameter { name, place: "query", schema, about, example: None }
 }
 
-fn boolean(otherwise: bool) -> Value {
-    json!({ "type": "boolean", "default": otherwise })
+fn header(name: &'static str, about: &'static str) -> Parameter {
+    Parameter { name, place: "header", schema: json!({ "type": "string" }), about, example: None }
 }
 
-/// The parameters of a path.
-fn in_path(path: &str) -> Vec<Parameter> {
-    let parameter = |name, schema, about, example| {
-        let example = Some(example);
-        Parameter { name, place: "path", schema, about, example }
-    };
-    let extension = json!({ "type": "string", "enum": ["http", "json", "html", "svg", "text"] });
-    let known = [
-        parameter("namespace", named("Name"), "The namespace; `_` is the one of the key.", "_"),
-        parameter("packageName", named("Name"), "The package, or a binding of one.", "tools"),
-        parameter("actionName", named("Name"), "The action.", "hello"),
-        parameter("triggerName", named("Name"), "The trigger.", "tick"),
-        parameter("ruleName", named("Name"), "The rule.", "greet"),
-        parameter(
-            "activationid",
-            named("Id"),
-            "The id that invoking the action gave.",
-            "0123456789abcdef0123456789abcdef",
-        ),
-        parameter("extension", extension, "What the result is made into.", "json"),
-    ];
-    known.into_iter().filter(|parameter| path.contains(&format!("{{{}}}", parameter.name))).collect()
+fn boolean(otherwise: bool) -> Value {
+    json!({ "type": "boolean", "default": otherwise })
 }

@@ -1,6 +1,7 @@
 //! From the table of the operations to the two documents.
 
-use super::operations::{Access, Answer, BASE, Content, Operation, Parameter, operations};
+use super::operation::{Access, Answer, BASE, Content, Operation, Parameter};
+use super::operations::operations;
 use super::schemas::schemas;
 use serde_json::{Map, Value, json};
 
@@ -96,7 +97,8 @@ fn operation(operation: &Operation) -> Value {
     };
     value["parameters"] = operation.parameters.iter().map(parameter).collect();
     if let Some(body) = &operation.body {
-        value["requestBody"] = json!({ "required": body.required, "content": content(body) });
+        let content = content(std::slice::from_ref(body));
+        value["requestBody"] = json!({ "required": body.required, "content": content });
     }
     let header = |schema: Value| json!({ "schema": schema });
     let answer = |answer: &Answer| {
@@ -105,8 +107,8 @@ fn operation(operation: &Operation) -> Value {
             headers["X-OpenWhisk-Activation-Id"] = header(json!({ "$ref": "#/components/schemas/Id" }));
         }
         let mut value = json!({ "description": answer.about, "headers": headers });
-        if let Some(body) = &answer.content {
-            value["content"] = content(body);
+        if !answer.content.is_empty() {
+            value["content"] = content(&answer.content);
         }
         (answer.status.to_owned(), value)
     };
@@ -114,8 +116,9 @@ fn operation(operation: &Operation) -> Value {
     value
 }
 
-fn content(content: &Content) -> Value {
-    json!({ content.kind: { "schema": content.schema } })
+fn content(all: &[Content]) -> Value {
+    let one = |content: &Content| (content.kind.to_owned(), json!({ "schema": content.schema }));
+    Value::Object(all.iter().map(one).collect())
 }
 
 fn swagger_operation(operation: &Operation) -> Value {
@@ -139,8 +142,8 @@ fn swagger_operation(operation: &Operation) -> Value {
         parameters.push(body);
     }
     value["parameters"] = Value::Array(parameters);
-    let kinds = operation.answers.iter().filter_map(|answer| Some(answer.content.as_ref()?.kind));
-    let mut kinds: Vec<&str> = kinds.collect();
+    let contents = operation.answers.iter().flat_map(|answer| &answer.content);
+    let mut kinds: Vec<&str> = contents.map(|content| content.kind).collect();
     kinds.sort_unstable();
     kinds.dedup();
     value["produces"] = json!(kinds);
@@ -150,7 +153,7 @@ fn swagger_operation(operation: &Operation) -> Value {
             headers["X-OpenWhisk-Activation-Id"] = json!({ "type": "string" });
         }
         let mut value = json!({ "description": answer.about, "headers": headers });
-        if let Some(body) = &answer.content {
+        if let Some(body) = answer.content.first() {
             value["schema"] = body.schema.clone();
         }
         (answer.status.to_owned(), value)

@@ -86,6 +86,11 @@ fn common() -> Schemas {
                 json!({
                     "error": text("What is wrong"),
                     "code": text("The id of the request, as in the header `X-Request-ID`"),
+                    "reason": text("The same for programs: a word that stays"),
+                    "activationId": named("Id"),
+                    "limit": text("Which limit is reached, where one is"),
+                    "allowed": whole("What the limit allows"),
+                    "count": whole("How many there are"),
                 }),
             ),
         ),

@@ -1,4 +1,5 @@
-use super::operations::{Operation, operations};
+use super::operation::Operation;
+use super::operations::operations;
 use super::render::{openapi, swagger};
 use crate::api::paths::{self, Part, Resource, Route};
 use serde_json::Value;
@@ -43,7 +44,7 @@ fn label(route: &Route<'_>) -> Option<&'static str> {
             // NS-06: it only says that it is not there.
             Resource::LimitsEntity => return None,
         },
-        // Upstream's operator endpoints and our own have a document of their own: docs/operating.
+        // What is for operators: `GET /admin/v1` lists its own routes, and docs/operating describes all.
         Route::Admin { .. } | Route::Operator { .. } => return None,
         Route::UnknownApi | Route::Unknown => return None,
     };
