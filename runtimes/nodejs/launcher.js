@@ -42,7 +42,17 @@ let handler;
 let initialized = false;
 
 // What stands before what a call writes, where calls have no numbers.
-const ALONE = { head: '' };
+const ALONE = { head: '', streams: false };
+
+// How many chunks of a response may be under way, and how many bytes one has at most.
+const WINDOW = 8;
+const PIECE = 32 * 1024;
+
+// How many bytes of a body are collected where it cannot be given in pieces. No result is as long.
+const COLLECTED = 64 * 1024 * 1024;
+
+// The responses that are given in pieces, by the number of the call.
+const flows = new Map();
 
 // Which call the code that runs belongs to, where many are under way.
 let current;
@@ -117,10 +127,17 @@ function take(line) {
   const message = parse(line);
   if (message.init !== undefined) {
     init(message.init);
+  } else if (message.flow !== undefined) {
+    const flow = flows.get(message.number);
+    if (flow !== undefined) {
+      flow.hear(message.flow);
+    }
   } else if (message.number === undefined) {
+    ALONE.streams = message.stream === true;
     run(ALONE, message);
   } else {
-    const call = { head: `${message.number} `, partial: { o: '', e: '' }, over: false };
+    const { number, stream } = message;
+    const call = { head: `${number} `, number, streams: stream === true, partial: { o: '', e: '' }, over: false };
     current.run(call, run, call, message);
   }
 }
@@ -243,6 +260,22 @@ function returned(call, result) {
   if (result === undefined) {
     return answer(call, '+', '{}');
   }
+  const chunks = chunksOf(result);
+  if (chunks !== undefined) {
+    holder.ref();
+    const given = call.streams ? give(call, result, chunks) : collect(result, chunks);
+    given.then(
+      (whole) => {
+        holder.unref();
+        returned(call, whole);
+      },
+      (reason) => {
+        holder.unref();
+        returned(call, { error: reason ? plain(reason) : {} });
+      }
+    );
+    return;
+  }
   let json;
   try {
     json = typeof result === 'object' ? stringify(result) : undefined;
@@ -259,6 +292,95 @@ function returned(call, result) {
 function threw(call, error) {
   console.error(error);
   fail(call, `An error has occurred: ${error}`);
+}
+
+// ---- bodies in pieces
+
+/** What gives the body of a response piece by piece: a stream, a generator, whatever can be iterated asynchronously. */
+function chunksOf(result) {
+  const body = typeof result === 'object' && result !== null && !Array.isArray(result) ? result.body : undefined;
+  if (typeof body !== 'object' || body === null) {
+    return undefined;
+  }
+  if (typeof body[Symbol.asyncIterator] === 'function') {
+    return body[Symbol.asyncIterator]();
+  }
+  return typeof body.next === 'function' && typeof body[Symbol.iterator] === 'function' ? body : undefined;
+}
+
+function bytesOf(chunk) {
+  if (typeof chunk === 'string' || chunk instanceof Uint8Array) {
+    return Buffer.from(chunk);
+  }
+  throw new TypeError(`A chunk of a body must be text or bytes but is of type "${typeof chunk}".`);
+}
+
+/** The result with its body as one text; in base64 where chunks are bytes, as web actions expect it. */
+async function collect(result, chunks) {
+  const pieces = [];
+  let length = 0;
+  let text = true;
+  for (let next; !(next = await chunks.next()).done; ) {
+    const piece = bytesOf(next.value);
+    text = text && typeof next.value === 'string';
+    length += piece.length;
+    if (length > COLLECTED) {
+      throw new RangeError('The body of the result is too long.');
+    }
+    pieces.push(piece);
+  }
+  return { ...result, body: Buffer.concat(pieces).toString(text ? 'utf8' : 'base64') };
+}
+
+/** Gives the response in pieces, as fast as somebody takes them; what is left is the result, with what was given. */
+async function give(call, result, chunks) {
+  const { body, ...head } = result;
+  let stop;
+  const stopped = new Promise((resolve) => { stop = resolve });
+  const flow = {
+    room: WINDOW,
+    over: false,
+    wake: () => {},
+    hear(more) {
+      this.over = this.over || more === 0;
+      this.room += more;
+      this.wake();
+      if (more === 0) {
+        stop({ done: true });
+      }
+    },
+  };
+  flows.set(call.number, flow);
+  watchLines();
+  let given = 0;
+  try {
+    send(call, 'h', stringify(head));
+    while (!flow.over) {
+      const next = await Promise.race([chunks.next(), stopped]);
+      if (next.done) {
+        break;
+      }
+      const bytes = bytesOf(next.value);
+      for (let at = 0; at < bytes.length && !flow.over; at += PIECE) {
+        while (flow.room === 0 && !flow.over) {
+          await new Promise((wake) => { flow.wake = wake });
+        }
+        if (!flow.over) {
+          const piece = bytes.subarray(at, at + PIECE);
+          send(call, 'c', piece.toString('base64'));
+          flow.room -= 1;
+          given += piece.length;
+        }
+      }
+    }
+  } finally {
+    flows.delete(call.number);
+    if (typeof chunks.return === 'function') {
+      // It may be waiting for something that never comes; nobody waits for that.
+      Promise.resolve().then(() => chunks.return()).catch(() => {});
+    }
+  }
+  return { ...head, streamed: { bytes: given, complete: !flow.over } };
 }
 
 // ---- the logs of many calls

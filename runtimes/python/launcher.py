@@ -28,6 +28,19 @@ initialized = False
 exported = {}
 loop = None
 
+# What was read behind a line.
+rest = b""
+
+# How many chunks of a response may be under way, and how many bytes one has at most.
+WINDOW = 8
+PIECE = 1 << 15
+
+# How many bytes of a body are collected where it cannot be given in pieces. No result is as long.
+COLLECTED = 1 << 26
+
+# The responses that are given in pieces, by the number of the call.
+flows = {}
+
 # Where many calls are under way: the one that the code that runs belongs to, the threads, who writes to RESULTS.
 current = None
 pool = None
@@ -35,19 +48,25 @@ writing = None
 
 
 def read_line():
-    """One line; none follows it before it is answered. Ends the process when there will be none."""
-    data = read(COMMANDS, CHUNK)
-    if data[-1:] == b"\n":
-        return data
+    """One line. Ends the process when there will be none."""
+    global rest
+    data, rest = rest or read(COMMANDS, CHUNK), b""
     pieces = []
-    while data[-1:] != b"\n":
+    while True:
+        end = data.find(b"\n") + 1
+        if end:
+            # Usually there is none behind it, because none comes before the answer.
+            if end < len(data):
+                data, rest = data[:end], data[end:]
+            if not pieces:
+                return data
+            pieces.append(data)
+            return b"".join(pieces)
         if not data:
             flush()
             os._exit(0)
         pieces.append(data)
         data = read(COMMANDS, CHUNK)
-    pieces.append(data)
-    return b"".join(pieces)
 
 
 def answer(mark, text):
@@ -64,11 +83,7 @@ def answer(mark, text):
     except UnicodeEncodeError:
         # Half a surrogate pair can only be written with escapes.
         line = (mark + ascii_only(json.loads(text)) + "\n").encode("ascii")
-    if writing:
-        with writing:
-            send(line)
-    else:
-        send(line)
+    send_whole(line)
 
 
 def send(line):
@@ -104,23 +119,26 @@ def run(message):
         fail("System not initialized.")
         return
     export(message)
-    call(message.get("value"))
+    call(message.get("value"), AloneFlow() if message.get("stream") else None)
 
 
 def export(message):
     """Exports `activation_id` and the like. Where many calls are under way the variables are those of the latest."""
     for key, text in message.items():
         # Setting a variable is slow, and most stay the same.
-        if key != "value" and exported.get(key) != text:
+        if key not in ("value", "stream", "number") and exported.get(key) != text:
             exported[key] = text
             os.environ["__OW_" + key.upper()] = text
 
 
-def call(value):
+def call(value, flow):
     try:
         result = main({} if value is None else value)
         if hasattr(result, "__await__"):
             result = wait_for(result)
+        chunks = chunks_of(result)
+        if chunks is not None:
+            result = give(result, chunks, flow) if flow else collect(result, chunks)
     except Exception as error:
         show_traceback()
         result = {"error": str(error)}
@@ -195,6 +213,117 @@ def init(request):
         answer("+", '{"ok":true}')
 
 
+# ---- bodies in pieces
+
+
+def chunks_of(result):
+    """What gives the body of a response piece by piece: an iterator, a generator, asynchronous or not."""
+    body = result.get("body") if isinstance(result, dict) else None
+    if hasattr(body, "__anext__") or hasattr(body, "__aiter__"):
+        return awaited(body.__aiter__())
+    return body if hasattr(body, "__next__") else None
+
+
+def awaited(chunks):
+    try:
+        while True:
+            try:
+                chunk = wait_for(chunks.__anext__())
+            except StopAsyncIteration:
+                return
+            yield chunk
+    finally:
+        if hasattr(chunks, "aclose"):
+            wait_for(chunks.aclose())
+
+
+def bytes_of(chunk):
+    if isinstance(chunk, str):
+        return chunk.encode("utf-8")
+    if isinstance(chunk, (bytes, bytearray, memoryview)):
+        return bytes(chunk)
+    raise TypeError("A chunk of a body must be text or bytes but is: %s" % type(chunk).__name__)
+
+
+def collect(result, chunks):
+    """The result with its body as one text; in base64 where chunks are bytes, as web actions expect it."""
+    import base64
+
+    pieces, length, text = [], 0, True
+    for chunk in chunks:
+        piece = bytes_of(chunk)
+        text = text and isinstance(chunk, str)
+        length += len(piece)
+        if length > COLLECTED:
+            raise ValueError("The body of the result is too long.")
+        pieces.append(piece)
+    body = b"".join(pieces)
+    return dict(result, body=(body if text else base64.b64encode(body)).decode("utf-8"))
+
+
+def give(result, chunks, flow):
+    """Gives the response in pieces, as fast as somebody takes them; what is left is the result, with what was given."""
+    import base64
+
+    head = {key: value for key, value in result.items() if key != "body"}
+    given, complete = 0, True
+    call = current and current.get()
+    mark = call.head.encode() if call else b""
+    text = compact(head).encode("utf-8")
+    send_whole(b"h" + mark + text + b"\n")
+    try:
+        for chunk in chunks:
+            piece = bytes_of(chunk)
+            for at in range(0, len(piece), PIECE):
+                complete = complete and flow.take()
+                if complete:
+                    send_whole(b"c" + mark + base64.b64encode(piece[at : at + PIECE]) + b"\n")
+                    given += len(piece[at : at + PIECE])
+            if not complete or flow.is_over():
+                complete = False
+                break
+    finally:
+        if hasattr(chunks, "close"):
+            chunks.close()
+    return dict(head, streamed={"bytes": given, "complete": complete})
+
+
+def send_whole(line):
+    if writing:
+        with writing:
+            send(line)
+    else:
+        send(line)
+
+
+class AloneFlow:
+    """How the response of the only call goes on. What is heard of it is read between its chunks."""
+
+    def __init__(self):
+        self.room = WINDOW
+        self.over = False
+
+    def hear(self, patient):
+        import select
+
+        while rest or select.select([COMMANDS], [], [], None if patient else 0)[0]:
+            more = decode(read_line().decode("utf-8")).get("flow")
+            self.over = self.over or more == 0
+            self.room += more or 0
+            patient = False
+
+    def take(self):
+        self.hear(False)
+        while not self.room and not self.over:
+            self.hear(True)
+        self.room -= 1
+        return not self.over
+
+    def is_over(self):
+        self.hear(False)
+        return self.over
+
+
 # ---- many calls at a time
 
 
@@ -218,6 +347,33 @@ class Call:
             if text:
                 self.print(stream, "\n")
         self.over = True
+
+
+class SharedFlow:
+    """How the response of one of many calls goes on. The thread that reads the commands hears of it."""
+
+    def __init__(self):
+        import threading
+
+        self.room = WINDOW
+        self.over = False
+        self.changed = threading.Condition()
+
+    def hear(self, more):
+        with self.changed:
+            self.over = self.over or more == 0
+            self.room += more
+            self.changed.notify()
+
+    def take(self):
+        with self.changed:
+            while not self.room and not self.over:
+                self.changed.wait()
+            self.room -= 1
+            return not self.over
+
+    def is_over(self):
+        return self.over
 
 
 def tell_calls_apart():
@@ -265,15 +421,16 @@ def start_threads(count):
     pool = ThreadPoolExecutor(count)
 
 
-def run_beside_others(number, value):
+def run_beside_others(number, value, flow):
     current.set(Call(number))
     try:
-        call(value)
+        call(value, flow)
     except SystemExit as end:
         # In a thread it would end nothing but the thread.
         flush()
         os._exit(end.code if isinstance(end.code, int) else 0 if end.code is None else 1)
     finally:
+        flows.pop(number, None)
         current.set(None)
 
 
@@ -377,7 +534,8 @@ def serve():
             continue
         if "init" in message:
             init(message["init"])
-        else:
+        elif "flow" not in message:
+            # One that is about a response comes too late here: that has been given.
             run(message)
     serve_many()
 
@@ -387,6 +545,12 @@ def serve_many():
         for line in commands:
             number = None
             try:
+                if line.startswith(b'{"flow"'):
+                    message = decode(line.decode("utf-8"))
+                    flow = flows.get(message["number"])
+                    if flow:
+                        flow.hear(message["flow"])
+                    continue
                 # It is the first member, and there also where the rest cannot be read.
                 number = int(line[len('{"number":') : line.index(b",")])
                 message = decode(line.decode("utf-8"))
@@ -396,8 +560,11 @@ def serve_many():
                 fail("An error has occurred: the arguments cannot be read: %s" % error)
                 current.set(None)
                 continue
-            export({key: text for key, text in message.items() if key != "number"})
-            pool.submit(run_beside_others, number, message.get("value"))
+            export(message)
+            flow = None
+            if message.get("stream"):
+                flow = flows[number] = SharedFlow()
+            pool.submit(run_beside_others, number, message.get("value"), flow)
     flush()
     os._exit(0)
 

@@ -134,6 +134,7 @@ async fn sandboxed(
         activation: ActivationId::from_bits(1),
         value: serde_json::from_str("{}")?,
         context: Vec::new(),
+        stream: None,
     };
     expect(container.run(request, LIMIT).await)?;
     let run = lap();

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use base::clock::Clock;
 use bytes::Bytes;
 use container::line::{LineSession, Pipes, SessionLimits};
-use container::{Answer, Container, InitRequest, LogLine, Logs, RunRequest};
+use container::{Answer, Container, Flow, InitRequest, LogLine, Logs, RunRequest};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -143,6 +143,12 @@ impl Container for ProcessContainer {
         match self.session.get() {
             Some(session) => session.follow(activation, from, limit).await,
             None => Vec::new(),
+        }
+    }
+
+    fn flow(&self, activation: ActivationId, flow: Flow) {
+        if let Some(session) = self.session.get() {
+            session.flow(activation, flow);
         }
     }
 

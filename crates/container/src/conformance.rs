@@ -270,7 +270,9 @@ impl Loaded {
     async fn answer_of(&self, activation: ActivationId, value: &Value, limit: Duration) -> Answer {
         let context = [("activation_id", "00ff"), ("deadline", "17"), ("namespace", "other")];
         let context = context.map(|(name, value)| (name, value.to_owned())).into();
-        self.container.run(RunRequest { activation, value: types::json::raw(value), context }, limit).await
+        self.container
+            .run(RunRequest { activation, value: types::json::raw(value), context, stream: None }, limit)
+            .await
     }
 
     async fn outcome(&self, value: Value) -> Outcome {

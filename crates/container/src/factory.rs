@@ -105,6 +105,9 @@ pub trait Container: Send + Sync + fmt::Debug {
     /// those behind the first `from`, or some of them. None: it is over, or has logged the `limit` that it may.
     async fn follow(&self, activation: ActivationId, from: usize, limit: ByteSize) -> Vec<LogLine>;
 
+    /// Tells a run that gives its response in pieces how it goes on. Where there is no such run, nothing happens.
+    fn flow(&self, activation: ActivationId, flow: Flow);
+
     /// Stops its processes from running until [`Container::resume`].
     ///
     /// # Errors
@@ -153,6 +156,30 @@ pub struct RunRequest {
     /// The context: `namespace`, `action_name`, `action_version`, `activation_id`, `transaction_id`, `deadline`,
     /// `api_key`; exported to the code as `__OW_` and the name in capitals (RUN-07).
     pub context: Vec<(&'static str, String)>,
+    /// What takes the response where the code gives it in pieces. `None`: it is to be given whole.
+    pub stream: Option<Arc<dyn ResponseStream>>,
+}
+
+/// Takes the response of a run in pieces, before the run ends with its result. Called while the container is read, so
+/// neither method waits: no more than [`STREAM_WINDOW`] chunks come that were not answered by [`Flow::More`].
+pub trait ResponseStream: Send + Sync + fmt::Debug {
+    /// The response begins. `head` is the result without its body: JSON, if the code is honest.
+    fn begin(&self, head: Bytes);
+
+    /// A piece of its body.
+    fn chunk(&self, bytes: Bytes);
+}
+
+/// How many chunks of a response may be under way.
+pub const STREAM_WINDOW: u32 = 8;
+
+/// What the code is told of a response that it gives in pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// One chunk was taken: another may come.
+    More,
+    /// Nobody takes any more. The run is to end.
+    Stop,
 }
 
 /// How a call into a container ended.

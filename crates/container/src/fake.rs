@@ -7,8 +7,8 @@
 
 use crate::logs;
 use crate::{
-    Answer, Container, ContainerFactory, ContainerSpec, CreateError, InitRequest, LogLine, LogStream, Logs,
-    Probe, RunRequest,
+    Answer, Container, ContainerFactory, ContainerSpec, CreateError, Flow, InitRequest, LogLine, LogStream,
+    Logs, Probe, RunRequest,
 };
 use async_trait::async_trait;
 use base::clock::Clock;
@@ -424,6 +424,9 @@ impl Container for FakeContainer {
             logged.await;
         }
     }
+
+    /// Nothing: no script gives a response in pieces.
+    fn flow(&self, _activation: ActivationId, _flow: Flow) {}
 
     async fn pause(&self) -> io::Result<()> {
         self.script.pause(&self.spec)?;

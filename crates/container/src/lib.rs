@@ -13,6 +13,6 @@ pub mod line;
 pub mod logs;
 
 pub use factory::{
-    Answer, Container, ContainerFactory, ContainerSpec, CreateError, InitRequest, LogLine, LogStream, Logs,
-    Probe, RunRequest, Verdict,
+    Answer, Container, ContainerFactory, ContainerSpec, CreateError, Flow, InitRequest, LogLine, LogStream,
+    Logs, Probe, ResponseStream, RunRequest, STREAM_WINDOW, Verdict,
 };

@@ -1,10 +1,11 @@
 //! The activations of this controller that have not ended, and the door through which new ones come in.
 
 use crate::identities::Place;
+use crate::invoke::Response;
 use engine::pending::Pending;
 use machine::Instant;
 use parking_lot::Mutex;
-use rpc::ActivationMessage;
+use rpc::{ActivationMessage, Piece};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::{Notify, oneshot};
@@ -20,6 +21,8 @@ pub(crate) struct Open {
     pub(crate) message: Arc<ActivationMessage>,
     /// Who waits for its record; `None` where nobody does.
     pub(crate) waiter: Option<oneshot::Sender<Arc<Activation>>>,
+    /// Where its response goes.
+    pub(crate) response: Response,
     /// Its place among the activations in flight, given back with this.
     pub(crate) _place: Place,
 }
@@ -45,6 +48,13 @@ impl OpenActivations {
         if old.is_none() {
             self.count.fetch_add(1, Ordering::SeqCst);
         }
+    }
+
+    /// Hands a piece of a response on to whoever waits for it; false: nobody does.
+    pub(crate) fn take_piece(&self, piece: Piece) -> bool {
+        let mut shard = self.shard(piece.activation).lock();
+        let Some(Open { message, response, .. }) = shard.get_mut(piece.activation) else { return false };
+        response.take(message, piece)
     }
 
     /// The queue of an activation of that namespace, if it is open.

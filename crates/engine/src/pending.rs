@@ -56,6 +56,11 @@ impl<T> Pending<T> {
         self.entries.get(&id).map(|entry| &entry.value)
     }
 
+    /// The same, to be changed.
+    pub fn get_mut(&mut self, id: ActivationId) -> Option<&mut T> {
+        self.entries.get_mut(&id).map(|entry| &mut entry.value)
+    }
+
     /// Takes an activation out. `None`: it is not open, or was closed before; the first end counts.
     pub fn close(&mut self, id: ActivationId) -> Option<T> {
         let entry = self.entries.remove(&id)?;

@@ -124,7 +124,7 @@ pub(crate) fn run_request(
 ) -> Result<RunRequest, LockError> {
     let activation = message.activation_id;
     let value = unlocked(secrets, message, &message.payload)?;
-    Ok(RunRequest { activation, value, context: context(secrets, message, deadline) })
+    Ok(RunRequest { activation, value, context: context(secrets, message, deadline), stream: None })
 }
 
 /// What the code may know of its activation (RUN-06, RUN-08, RUN-21). `deadline` is in milliseconds since 1970.

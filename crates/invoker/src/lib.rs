@@ -8,6 +8,7 @@ mod finish;
 mod open;
 mod operate;
 mod service;
+mod stream;
 mod task;
 
 pub use service::{Config, Deps, Invoker};

@@ -11,7 +11,7 @@ use machine::Instant;
 use parking_lot::Mutex;
 use rpc::{
     ActivationMessage, Attempt, CreateOrder, Directory, Epoch, Follow, InvokerCapacity, InvokerLink,
-    NackReason, Order, Report, ReportKind,
+    NackReason, Order, Report, ReportKind, STREAM_WINDOW,
 };
 use secrets::Secrets;
 use std::collections::BTreeMap;
@@ -210,12 +210,12 @@ impl Invoker {
     }
 
     fn begin(&self, container: ContainerId, spec: Spec, assignment: Option<Assignment>) {
-        /// Beside the activations that it has credit for, a container hears of little at a time: an assignment, a
+        /// Beside the activations that it has credit for and the chunks of their responses, a container hears of little at a time: an assignment, a
         /// removal, a tick.
         const MAILBOX: usize = 16;
         let Some(this) = self.this.upgrade() else { return };
         let slots = usize::try_from(spec.slots).unwrap_or(usize::MAX >> 8);
-        let (send, receive) = mpsc::channel(slots * 2 + MAILBOX);
+        let (send, receive) = mpsc::channel(slots * (2 + STREAM_WINDOW) + MAILBOX);
         self.containers.pin().insert(container, send);
         spawn("container", OnPanic::Log, Task::new(this, container, spec, assignment).run(receive));
     }
@@ -269,6 +269,10 @@ impl InvokerLink for Invoker {
             }
             Order::Create(order) => self.tell_pool(pool::Event::Create(self.assignment(from, order))),
             Order::Follow { container, follow } => self.pass_on(container, follow),
+            Order::Flow { container, activation, flow } => {
+                // The activation may have ended, and its container with it.
+                let _ = self.mail(container, Mail::Flow { activation, flow });
+            }
             Order::Remove { container } => self.tell(container, proxy::Event::Remove),
             Order::Rest { container } => self.tell(container, proxy::Event::Rest),
             Order::RemoveOutdated { queue, up_to } => {

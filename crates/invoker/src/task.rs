@@ -4,13 +4,13 @@ use crate::service::{Invoker, Wake};
 use base::alarm::Armed;
 use base::task::{OnPanic, spawn};
 use container::classify::{self, Outcome as Ended};
-use container::{Container, ContainerSpec, CreateError, LogLine, Logs, logs};
+use container::{Container, ContainerSpec, CreateError, LogLine, Logs, RunRequest, logs};
 use engine::proxy::{Assignment, Command, Event, Proxy, Report, Spec};
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use machine::Machine;
-use rpc::{ActivationMessage, Attempt, CreationFailure, Epoch, Follow, Lines, ReportKind, Run};
+use rpc::{ActivationMessage, Attempt, CreationFailure, Epoch, Follow, ReportKind, Run};
 use std::future::Future;
 use std::io;
 use std::panic::AssertUnwindSafe;
@@ -21,6 +21,8 @@ use types::{
     Activation, ActivationId, ActivationResponse, ByteSize, ContainerId, SchedulerId, SemVer, StatusCode,
 };
 
+mod live;
+
 /// What a container's task hears from others.
 #[derive(Debug)]
 pub(crate) enum Mail {
@@ -28,6 +30,8 @@ pub(crate) enum Mail {
     Dispatch { from: SchedulerId, epoch: Epoch, attempt: Attempt, message: Arc<ActivationMessage> },
     /// Tell somebody who follows what an activation logs.
     Follow(Follow),
+    /// Tell an activation how its response goes on.
+    Flow { activation: ActivationId, flow: rpc::Flow },
     /// From the pool or the scheduler.
     Event(Event),
     /// Its deadline has come.
@@ -128,6 +132,7 @@ impl Task {
                 self.handle(Event::Dispatch { activation, attempt, epoch });
             }
             Mail::Follow(follow) => self.follow(follow),
+            Mail::Flow { activation, flow } => self.flow(activation, flow),
             Mail::Event(event) => self.handle(event),
             Mail::Tick => {
                 self.armed.rung();
@@ -190,31 +195,6 @@ impl Task {
             Done::Exited => Event::Ended,
         };
         self.handle(event);
-    }
-
-    /// Waits for more lines of an activation that has begun; one that has not is asked for again.
-    fn follow(&mut self, follow: Follow) {
-        let Some(container) = self.container.clone() else { return };
-        let Some(open) = self.find(follow.activation) else { return };
-        let limit = open.log_limit();
-        if !open.has_begun() || limit.as_bytes() == 0 || !open.begin_to_follow(&follow) {
-            return;
-        }
-        self.call(async move {
-            let lines = container.follow(follow.activation, follow.from, limit).await;
-            Done::Followed { follow, lines }
-        });
-    }
-
-    fn followed(&mut self, follow: &Follow, lines: &[LogLine]) {
-        if let Some(open) = self.find(follow.activation) {
-            open.end_to_follow(follow);
-        }
-        let controller = self.invoker.deps.directory.controller(follow.controller);
-        if let Some(controller) = controller.filter(|_| !lines.is_empty()) {
-            let lines = lines.iter().map(logs::format).collect();
-            controller.lines(Lines { follower: follow.follower, from: follow.from, lines });
-        }
     }
 
     fn failed(&self, verb: &'static str, error: &io::Error, event: Event) -> Event {
@@ -315,11 +295,12 @@ impl Task {
         let invoker = self.invoker.clone();
         let deadline = now / 1000 + message.action.limits.timeout;
         let request = code::run_request(&invoker.deps.secrets, &message, deadline);
+        let stream = self.pieces(&message);
         self.on_container(|container| async move {
             let started = invoker.deps.clock.now();
             let limits = invoker.limits(&message);
             let request = match request {
-                Ok(request) => request,
+                Ok(request) => RunRequest { stream, ..request },
                 Err(error) => {
                     return Done::Ran { activation, ended: code::locked(&error), took: Duration::ZERO };
                 }

@@ -13,8 +13,8 @@ mod record;
 
 pub use directory::{Directory, LocalDirectory};
 pub use message::{
-    Ack, ActivationMessage, CreateOrder, ExecutableAction, Follow, InvokerCapacity, Lines, Order, Outcome,
-    Refusal, Report, ReportKind,
+    Ack, ActivationMessage, CreateOrder, ExecutableAction, Flow, Follow, InvokerCapacity, Lines, Order,
+    Outcome, Part, Piece, Refusal, Report, ReportKind, STREAM_WINDOW,
 };
 pub use operate::{InvokerOperations, Operated, PoolView, QueueView, SchedulerOperations};
 pub use record::{Phases, Run};
@@ -22,7 +22,7 @@ pub use types::{Attempt, CreationFailure, Epoch, NackReason};
 
 use std::fmt;
 use std::sync::Arc;
-use types::{InvokerId, SchedulerId};
+use types::{ActivationId, ContainerRef, InvokerId, SchedulerId};
 
 /// What a scheduler takes.
 pub trait SchedulerLink: Send + Sync + fmt::Debug {
@@ -34,6 +34,9 @@ pub trait SchedulerLink: Send + Sync + fmt::Debug {
 
     /// From a controller: to be passed on to the container that has the activation, if one does.
     fn follow(&self, follow: Follow);
+
+    /// From a controller: to be passed on to that container, how the response of an activation goes on.
+    fn flow(&self, container: ContainerRef, activation: ActivationId, flow: Flow);
 
     /// From an invoker: what happened to a container or to an activation in it.
     fn report(&self, from: InvokerId, report: Report);
@@ -55,4 +58,7 @@ pub trait ControllerLink: Send + Sync + fmt::Debug {
 
     /// From an invoker: what an activation that is under way has logged.
     fn lines(&self, lines: Lines);
+
+    /// From an invoker: a piece of the response of an activation that is under way.
+    fn piece(&self, piece: Piece);
 }

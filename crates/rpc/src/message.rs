@@ -1,11 +1,13 @@
+use bytes::Bytes;
 use machine::Instant;
 use std::sync::Arc;
 use std::time::Duration;
 use types::json::{self, Raw};
 use types::{
-    ActionLimits, Activation, ActivationId, Attempt, ContainerId, ControllerId, CreationFailure, CreationId,
-    EntityName, EntityPath, Epoch, FullyQualifiedName, Identity, InvokerId, KeyTrace, Lock, NackReason,
-    NamespaceId, QueueKey, Revision, SemVer, Subject, SystemLimits, TraceContext, TransactionId, UserLimits,
+    ActionLimits, Activation, ActivationId, Attempt, ContainerId, ContainerRef, ControllerId,
+    CreationFailure, CreationId, EntityName, EntityPath, Epoch, FullyQualifiedName, Identity, InvokerId,
+    KeyTrace, Lock, NackReason, NamespaceId, QueueKey, Revision, SemVer, Subject, SystemLimits, TraceContext,
+    TransactionId, UserLimits,
 };
 
 /// One activation on its way to a container.
@@ -39,6 +41,8 @@ pub struct ActivationMessage {
     pub received: u64,
     /// When it was accepted, in microseconds since 1970; its phases count from there.
     pub accepted: u64,
+    /// Whether its response may be sent in pieces, as [`Piece`]s, before its end.
+    pub streams: bool,
     /// Whether the store holds an intent for it, so that its start must be noted there before it runs.
     pub journaled: bool,
 }
@@ -87,6 +91,7 @@ impl ActivationMessage {
             trace: TraceContext::root(5, 6),
             received: 1_000,
             accepted: 1_000_000,
+            streams: false,
             journaled: false,
         }
     }
@@ -144,6 +149,38 @@ pub struct Lines {
     pub lines: Vec<String>,
 }
 
+/// A piece of the response of an activation that goes on.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// Which activation.
+    pub activation: ActivationId,
+    /// Where it runs: who is to be told how the response goes on.
+    pub container: ContainerRef,
+    /// What came.
+    pub part: Part,
+}
+
+/// What a piece is.
+#[derive(Clone, Debug)]
+pub enum Part {
+    /// The response begins. JSON: the result without its body.
+    Head(Bytes),
+    /// Bytes of its body. No more than [`STREAM_WINDOW`] come that were not answered by [`Flow::More`].
+    Chunk(Bytes),
+}
+
+/// How many chunks of a response may be on their way to its reader.
+pub const STREAM_WINDOW: usize = 8;
+
+/// What the container of a response is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// One chunk was taken.
+    More,
+    /// Nobody takes any more.
+    Stop,
+}
+
 /// From a scheduler to an invoker.
 #[derive(Clone, Debug)]
 pub enum Order {
@@ -177,6 +214,15 @@ pub enum Order {
         container: ContainerId,
         /// Who asks, and for what.
         follow: Follow,
+    },
+    /// Tell an activation how its response goes on.
+    Flow {
+        /// Where it is.
+        container: ContainerId,
+        /// Which.
+        activation: ActivationId,
+        /// How.
+        flow: Flow,
     },
     /// Drop this container once it is idle.
     Remove {

@@ -12,14 +12,14 @@ use engine::queue::{Event, Queue, QueueConfig, RefusalReason};
 use engine::{creation, placement};
 use parking_lot::Mutex;
 use rpc::{
-    ActivationMessage, Directory, Epoch, Follow, InvokerCapacity, Order, Refusal, Report, ReportKind,
+    ActivationMessage, Directory, Epoch, Flow, Follow, InvokerCapacity, Order, Refusal, Report, ReportKind,
     SchedulerLink,
 };
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
-use types::{ContainerRef, EntityName, InvokerId, QueueKey, SchedulerId};
+use types::{ActivationId, ContainerRef, EntityName, InvokerId, QueueKey, SchedulerId};
 
 /// How a scheduler behaves.
 #[derive(Clone, Debug, Default)]
@@ -222,6 +222,11 @@ impl SchedulerLink for Scheduler {
         if let Some(ContainerRef { invoker, container }) = holder {
             self.order(invoker, Order::Follow { container, follow });
         }
+    }
+
+    fn flow(&self, container: ContainerRef, activation: ActivationId, flow: Flow) {
+        let ContainerRef { invoker, container } = container;
+        self.order(invoker, Order::Flow { container, activation, flow });
     }
 
     fn report(&self, from: InvokerId, report: Report) {

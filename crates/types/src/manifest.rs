@@ -43,6 +43,9 @@ pub struct RuntimeKind {
     /// Whether one container of it can run more than one activation at a time (RUN-16). Not in upstream's format.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub concurrent: bool,
+    /// Whether its web actions can give their response in pieces. Not in upstream's format.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub streams: bool,
 }
 
 /// The name of an image in its parts.
@@ -207,6 +210,7 @@ impl RuntimeManifest {
             stem_cells: Vec::new(),
             sentinelled_logs: None,
             concurrent: name == "nodejs:20",
+            streams: name == "nodejs:20",
         };
         let runtimes = [("nodejs", "nodejs:20"), ("python", "python:3.11")];
         let runtimes = runtimes.map(|(family, name)| (family.to_owned(), vec![kind(name)]));

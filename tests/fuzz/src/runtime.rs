@@ -76,7 +76,7 @@ pub fn line(data: &[u8]) {
         // An executable is asked first: what it says unasked is thrown away. Then it ends in the middle of it.
         drop((err, out, results));
         let value = types::json::parse("{}").expect("an object");
-        let request = RunRequest { activation: ACTIVATION, value, context: Vec::new() };
+        let request = RunRequest { activation: ACTIVATION, value, context: Vec::new(), stream: None };
         let answer = session.run(&request, Duration::from_secs(60)).await;
         let logs = session.logs(ACTIVATION, ByteSize::bytes(PAYLOAD)).await;
         assert!(logs.lines.len() <= line.len() + 1);

@@ -334,7 +334,7 @@ impl Interpreter {
         let mounts = mounts(&self.path);
         let bin = mounts.first().and(self.path.parent());
         RuntimeSpec {
-            kind: RuntimeKind { concurrent: true, ..kind(&self.kind(), default) },
+            kind: RuntimeKind { concurrent: true, streams: true, ..kind(&self.kind(), default) },
             version: self.version.clone(),
             argv,
             environment: environment(bin),
@@ -386,6 +386,7 @@ pub(super) fn kind(name: &str, default: bool) -> RuntimeKind {
         stem_cells: Vec::new(),
         sentinelled_logs: None,
         concurrent: false,
+        streams: false,
     }
 }
 

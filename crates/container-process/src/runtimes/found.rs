@@ -33,7 +33,8 @@ impl Found {
                 match serving(&all, family, &kind.kind) {
                     Some(spec) => {
                         // What it can do is not the manifest's to say.
-                        let kind = RuntimeKind { concurrent: spec.kind.concurrent, ..kind.clone() };
+                        let RuntimeKind { concurrent, streams, .. } = spec.kind;
+                        let kind = RuntimeKind { concurrent, streams, ..kind.clone() };
                         self.specs.push(RuntimeSpec { kind, offered: true, ..spec.clone() });
                     }
                     None => self.probes.push(not_served(&all, family, &kind.kind)),

@@ -7,6 +7,7 @@ mod concurrent;
 mod native;
 mod nodejs;
 mod python;
+mod streamed;
 mod support;
 
 use container::Answer;

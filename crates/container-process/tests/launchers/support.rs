@@ -135,6 +135,7 @@ pub(crate) fn request(value: &str) -> RunRequest {
             context("transaction_id", "tid"),
             context("deadline", "17"),
         ],
+        stream: None,
     }
 }
 

@@ -76,7 +76,10 @@ async fn sleeper(factory: &ProcessFactory, number: u32) -> std::sync::Arc<dyn Co
     load(&*container, SLEEPER).await;
     let value = serde_json::from_str("{}").unwrap();
     let answer = container
-        .run(container::RunRequest { activation: ACTIVATION, value, context: Vec::new() }, ENOUGH)
+        .run(
+            container::RunRequest { activation: ACTIVATION, value, context: Vec::new(), stream: None },
+            ENOUGH,
+        )
         .await;
     assert!(matches!(answer, Answer::Reply { ok: true, .. }), "{answer:?}");
     container
@@ -249,7 +252,10 @@ async fn a_live_instance_is_left_alone() {
     second.factory.close().await;
     let value = serde_json::from_str("{}").unwrap();
     let answer = running
-        .run(container::RunRequest { activation: ACTIVATION, value, context: Vec::new() }, ENOUGH)
+        .run(
+            container::RunRequest { activation: ACTIVATION, value, context: Vec::new(), stream: None },
+            ENOUGH,
+        )
         .await;
     assert!(matches!(answer, Answer::Reply { ok: true, .. }), "{answer:?}");
     let again = ProcessFactory::open(settings(first.run_dir(), Config::default())).await;

@@ -5,6 +5,7 @@
 //! | mark | text |
 //! |---|---|
 //! | `+`, `-` | the answer, as for one call at a time |
+//! | `h`, `c` | a response in pieces, see [`pieces`] |
 //! | `o`, `e` | a line that the call wrote to standard output or standard error (LOG-10) |
 //!
 //! One task reads them all and hands them to the calls they are for. It also empties the pipes of standard output and
@@ -14,9 +15,9 @@
 use super::console::Console;
 use super::journal::Journal;
 use super::wire::{self, CHUNK, Ends, Incoming};
-use super::{SessionLimits, message};
+use super::{SessionLimits, message, pieces};
 use crate::logs::LINE_OVERHEAD;
-use crate::{Answer, LogLine, LogStream, Logs, RunRequest};
+use crate::{Answer, Flow, LogLine, LogStream, Logs, ResponseStream, RunRequest};
 use base::clock::Clock;
 use base::task::{OnPanic, spawn};
 use bytes::Bytes;
@@ -82,6 +83,8 @@ struct Call {
     /// `None` once the answer has come.
     answer: Option<oneshot::Sender<Answer>>,
     journal: Arc<Journal>,
+    /// What takes its response in pieces.
+    stream: Option<Arc<dyn ResponseStream>>,
     logged: u64,
 }
 
@@ -116,6 +119,14 @@ impl Many {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => wire::exited("nobody reads its result pipe"),
             Err(_) => Answer::TimedOut,
+        }
+    }
+
+    /// Tells a call how its response goes on.
+    pub(super) fn flow(&self, activation: ActivationId, flow: Flow) {
+        let mut state = self.shared.state.lock();
+        if let Some(number) = state.number_of(activation) {
+            self.shared.send_bytes(&mut state, |bytes| message::write_flow(bytes, flow, Some(number)));
         }
     }
 
@@ -167,13 +178,18 @@ impl Shared {
         journal.begin(activation);
         let number = state.next;
         state.next += 1;
-        state.calls.insert(number, Call { activation, answer: Some(answer), journal, logged: 0 });
-        message::write_run(&mut state.outgoing, request, Some(number));
+        let stream = request.stream.clone();
+        state.calls.insert(number, Call { activation, answer: Some(answer), journal, stream, logged: 0 });
+        self.send_bytes(&mut state, |bytes| message::write_run(bytes, request, Some(number)));
+        Ok(())
+    }
+
+    fn send_bytes(&self, state: &mut State, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut state.outgoing);
         self.write(&mut state.outgoing);
         if !state.outgoing.is_empty() {
             self.unwritten.notify_one();
         }
-        Ok(())
     }
 
     /// Writes as much as the pipe takes now.
@@ -215,7 +231,12 @@ impl State {
             }
             b'o' => LogStream::Stdout,
             b'e' => LogStream::Stderr,
-            _ => return,
+            mark => {
+                if let Some(stream) = &call.stream {
+                    pieces::take(&**stream, mark, line.slice(start..));
+                }
+                return;
+            }
         };
         let text = &line[start..];
         if self.logged >= limits.logs.as_bytes().saturating_mul(LOGS_AT_A_TIME) {

@@ -1,6 +1,6 @@
 //! The lines that go to a runtime.
 
-use crate::RunRequest;
+use crate::{Flow, RunRequest};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use types::ActivationId;
@@ -77,6 +77,22 @@ pub(super) fn write_run(into: &mut Vec<u8>, request: &RunRequest, number: Option
         write_json(into, name);
         into.push(b':');
         write_json(into, value);
+    }
+    if request.stream.is_some() {
+        into.extend_from_slice(b",\"stream\":true");
+    }
+    into.extend_from_slice(b"}\n");
+}
+
+/// `{"flow":1}` for another chunk, `{"flow":0}` for none, and a line end; with the number of the call where it has one.
+pub(super) fn write_flow(into: &mut Vec<u8>, flow: Flow, number: Option<u64>) {
+    into.extend_from_slice(match flow {
+        Flow::More => b"{\"flow\":1",
+        Flow::Stop => b"{\"flow\":0",
+    });
+    if let Some(number) = number {
+        into.extend_from_slice(b",\"number\":");
+        write_json(into, &number);
     }
     into.extend_from_slice(b"}\n");
 }

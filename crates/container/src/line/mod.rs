@@ -18,18 +18,21 @@
 //! every run and every answer has a number, so that answers can overtake each other, and what a call logs comes as
 //! numbered lines over the result pipe; see [`many`]. One call at a time stays as it is.
 //!
+//! **A response in pieces** comes as lines before the answer, where the request allows it; see [`pieces`].
+//!
 //! This module must not start or end processes: a process that ended is seen as the end of its result pipe.
 
 mod console;
 mod journal;
 mod many;
 mod message;
+mod pieces;
 mod wire;
 
 #[cfg(test)]
 mod tests;
 
-use crate::{Answer, LogLine, Logs, RunRequest, logs};
+use crate::{Answer, Flow, LogLine, Logs, ResponseStream, RunRequest, logs};
 use base::clock::Clock;
 use bytes::Bytes;
 use journal::Journal;
@@ -38,8 +41,9 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use tokio::time::Instant;
 use types::{ActivationId, ByteSize};
-use wire::Wire;
+use wire::{Outbox, Wire};
 
 pub use message::Init;
 
@@ -92,6 +96,8 @@ pub struct LineSession {
     turns: tokio::sync::Mutex<Option<Wire>>,
     /// What the call whose turn it is logs.
     journal: Arc<Journal>,
+    /// What is to be sent to the call whose turn it is.
+    outbox: Outbox,
     /// Where many calls at a time were agreed on.
     many: OnceLock<Many>,
 }
@@ -117,7 +123,8 @@ impl LineSession {
         let journal = Arc::new(Journal::new(limits.logs));
         let wire = Wire::new(pipes, mark, limits, journal.clone(), clock.clone())?;
         let turns = tokio::sync::Mutex::new(Some(wire));
-        Ok(LineSession { dialect, limits, clock, turns, journal, many: OnceLock::new() })
+        let outbox = Outbox::default();
+        Ok(LineSession { dialect, limits, clock, turns, journal, outbox, many: OnceLock::new() })
     }
 
     /// Hands over the code and waits until it was loaded, at most `limit`.
@@ -163,7 +170,18 @@ impl LineSession {
         match self.dialect {
             Dialect::Launcher => {
                 message::write_run(wire.outgoing(), request, None);
-                said(wire.call(limit).await)
+                match &request.stream {
+                    None => said(wire.call(limit).await),
+                    Some(stream) => {
+                        self.outbox.clear();
+                        let until = Instant::now() + limit;
+                        let mut line = wire.call(limit).await;
+                        while is_piece(&**stream, &line) {
+                            line = wire.go_on(until, &self.outbox).await;
+                        }
+                        said(line)
+                    }
+                }
             }
             Dialect::ActionLoop => {
                 // Whatever it wrote unasked must not pass for the answer.
@@ -171,6 +189,14 @@ impl LineSession {
                 message::write_run(wire.outgoing(), request, None);
                 checked(wire.call(limit).await)
             }
+        }
+    }
+
+    /// See [`Container::flow`](crate::Container::flow).
+    pub fn flow(&self, activation: ActivationId, flow: Flow) {
+        match self.many.get() {
+            Some(many) => many.flow(activation, flow),
+            None => self.outbox.write(|bytes| message::write_flow(bytes, flow, None)),
         }
     }
 
@@ -204,6 +230,12 @@ impl LineSession {
 
 /// What is said of a call on pipes that have gone over to many calls at a time, which only a second `init` could be.
 const LOADED_TWICE: &str = "has its code already";
+
+/// Whether a line is a piece of a response, which it hands on then.
+fn is_piece(stream: &dyn ResponseStream, line: &Answer) -> bool {
+    let Answer::Reply { body, .. } = line else { return false };
+    body.first().is_some_and(|mark| pieces::take(stream, *mark, body.slice(1..)))
+}
 
 /// Reads a launcher's first byte, which says whether the call succeeded. A line without it is passed on as a failure
 /// with all that it says.

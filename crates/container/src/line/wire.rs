@@ -6,6 +6,7 @@ use super::{Pipes, SessionLimits};
 use crate::Answer;
 use base::clock::Clock;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use rustix::buffer::spare_capacity;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
@@ -17,6 +18,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio::time::error::Elapsed;
 
 /// How much is read at a time. Most answers and logs fit, and each session keeps a buffer of this size.
 pub(super) const CHUNK: usize = 8 << 10;
@@ -34,6 +38,8 @@ pub(super) struct Wire {
     outgoing: Vec<u8>,
     written: usize,
     incoming: Incoming,
+    /// What came behind a line: more lines of a response that comes in pieces.
+    rest: Vec<u8>,
     /// What every read goes into first.
     scratch: Vec<u8>,
     /// Why nothing more can be said to the process.
@@ -82,6 +88,7 @@ impl Wire {
             outgoing: Vec::new(),
             written: 0,
             incoming: Incoming::default(),
+            rest: Vec::new(),
             scratch: Vec::with_capacity(CHUNK),
             broken: None,
         })
@@ -104,8 +111,27 @@ impl Wire {
         self.broken = Some(GIVEN_UP);
         self.written = 0;
         self.incoming = Incoming::default();
+        self.rest.clear();
         let answer = tokio::time::timeout(limit, poll_fn(|cx| self.poll_call(cx))).await;
         self.drain_console().await;
+        self.settled(answer)
+    }
+
+    /// Waits for another line of the same call, until then, and meanwhile sends what comes for it.
+    pub(super) async fn go_on(&mut self, until: Instant, outbox: &Outbox) -> Answer {
+        self.broken = Some(GIVEN_UP);
+        let answer = loop {
+            tokio::select! {
+                biased;
+                () = outbox.filled.notified() => self.outgoing.append(&mut outbox.bytes.lock()),
+                answer = tokio::time::timeout_at(until, poll_fn(|cx| self.poll_call(cx))) => break answer,
+            }
+        };
+        self.drain_console().await;
+        self.settled(answer)
+    }
+
+    fn settled(&mut self, answer: Result<Result<Answer, &'static str>, Elapsed>) -> Answer {
         match answer {
             Ok(Ok(answer)) => {
                 self.broken = None;
@@ -194,6 +220,12 @@ impl Wire {
 
     /// Reads until a line is whole.
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer, &'static str>> {
+        if !self.rest.is_empty() {
+            let rest = std::mem::take(&mut self.rest);
+            if let Some(answer) = self.take_in(&rest) {
+                return Poll::Ready(Ok(answer));
+            }
+        }
         loop {
             let Ok(mut guard) = ready!(self.ends.result.poll_read_ready(cx)) else {
                 return Poll::Ready(Err(UNREADABLE));
@@ -207,7 +239,10 @@ impl Wire {
                     if length < CHUNK {
                         guard.clear_ready();
                     }
-                    if let Some(answer) = self.incoming.take_in(&mut &*self.scratch, self.line_limit) {
+                    let piece = std::mem::take(&mut self.scratch);
+                    let answer = self.take_in(&piece);
+                    self.scratch = piece;
+                    if let Some(answer) = answer {
                         return Poll::Ready(Ok(answer));
                     }
                 }
@@ -216,6 +251,34 @@ impl Wire {
                 Err(_) => return Poll::Ready(Err(UNREADABLE)),
             }
         }
+    }
+}
+
+impl Wire {
+    /// Takes a piece; gives the line if it ends in it, and keeps what stands behind it.
+    fn take_in(&mut self, mut piece: &[u8]) -> Option<Answer> {
+        let answer = self.incoming.take_in(&mut piece, self.line_limit);
+        self.rest.extend_from_slice(piece);
+        answer
+    }
+}
+
+/// What is to be sent while a call is under way.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    bytes: Mutex<Vec<u8>>,
+    filled: Notify,
+}
+
+impl Outbox {
+    pub(super) fn write(&self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.bytes.lock());
+        self.filled.notify_one();
+    }
+
+    /// What came for the call before is not for the next one.
+    pub(super) fn clear(&self) {
+        self.bytes.lock().clear();
     }
 }
 

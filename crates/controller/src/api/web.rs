@@ -12,16 +12,18 @@ mod media;
 mod path;
 
 pub(crate) use export::Export;
+use path::Extension;
 pub(super) use path::{WebPath, parse};
 
 use super::error::ApiError;
 use super::respond::{self, Body, Reply, Style};
 use super::{Payload, UNUSED_BODY, auth, body, check_length, trace};
 use crate::identities::Caller;
-use crate::invoke::{Invocation, ResolvedAction, Waited, check_payload};
+use crate::invoke::{Invocation, ResolvedAction, Waited, WebOutcome, check_payload};
 use crate::{Controller, entitlement};
-use answer::Answer;
+use answer::{Answer, Content};
 use arguments::WebRequest;
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, request};
 use std::sync::Arc;
@@ -151,18 +153,42 @@ impl Controller {
             received: call.received,
             place,
             cause: None,
+            streams: action.streams,
             trace: trace(headers),
         };
-        match self.invoke_waiting(invocation, self.config.max_wait).await? {
+        self.run_exported(call.path.extension, headers, invocation).await
+    }
+
+    /// Runs an invocation and makes a response of what comes of it.
+    async fn run_exported(
+        &self,
+        extension: Extension,
+        headers: &HeaderMap,
+        invocation: Invocation,
+    ) -> Result<Reply, ApiError> {
+        let id = invocation.id;
+        match self.invoke_web(invocation, self.config.max_wait).await? {
             // WEB-20
-            Waited::Running(id) => {
+            WebOutcome::Waited(Waited::Running(id)) => {
                 let error = ApiError::new(StatusCode::ACCEPTED, "Response not yet ready.");
                 Err(error.because("not_ready").for_activation(id))
             }
-            Waited::Ended(record) => {
+            WebOutcome::Begun(begun) => {
+                let answer = answer::of_head(extension, &begun.head)
+                    .and_then(|answer| self.check_type(answer, headers));
+                match answer {
+                    Ok(answer) => Ok(self.reply(answer, |_| self.body_of(begun))?.for_activation(id)),
+                    Err(error) => {
+                        self.refuse(&begun);
+                        Err(error.for_activation(id))
+                    }
+                }
+            }
+            WebOutcome::Waited(Waited::Ended(record)) => {
                 let id = record.activation_id;
-                answer::of_activation(call.path.extension, &record)
-                    .and_then(|answer| self.reply(answer, headers))
+                answer::of_activation(extension, &record)
+                    .and_then(|answer| self.check_type(answer, headers))
+                    .and_then(|answer| self.reply(answer, Body::new))
                     .map(|reply| reply.for_activation(id))
                     .map_err(|error| error.for_activation(id))
             }
@@ -177,8 +203,19 @@ impl Controller {
         auth::authenticate(&self.identities, headers).await.ok()
     }
 
-    /// What goes out, if the client takes its type (WEB-37). Faults are told whatever the client takes.
-    fn reply(&self, answer: Answer, request: &HeaderMap) -> Result<Reply, ApiError> {
+    /// Whether the client takes the type of an answer (WEB-37). Faults are told whatever the client takes.
+    fn check_type(&self, answer: Answer, request: &HeaderMap) -> Result<Answer, ApiError> {
+        if let Some(Content { media, .. }) = &answer.body {
+            let essence = media.split(';').next().unwrap_or_default();
+            if answer.status.as_u16() < 400 && !respond::accepts(request, essence) {
+                return Err(ApiError::not_acceptable(media));
+            }
+        }
+        Ok(answer)
+    }
+
+    /// What goes out.
+    fn reply(&self, answer: Answer, body_of: impl FnOnce(Bytes) -> Body) -> Result<Reply, ApiError> {
         let Answer { status, mut headers, body } = answer;
         // These say which request and which activation it was, and no action can say otherwise.
         headers.remove(&self.config.transaction_header);
@@ -186,13 +223,9 @@ impl Controller {
         let reply = match body {
             None => Reply::empty(status),
             Some(content) => {
-                let essence = content.media.split(';').next().unwrap_or_default();
-                if status.as_u16() < 400 && !respond::accepts(request, essence) {
-                    return Err(ApiError::not_acceptable(&content.media));
-                }
                 let media =
                     HeaderValue::from_str(&content.media).map_err(|error| ApiError::internal(&error))?;
-                Reply::new(status, Body::new(content.bytes), Some(media))
+                Reply::new(status, body_of(content.bytes), Some(media))
             }
         };
         Ok(reply.headers(headers))

@@ -4,9 +4,10 @@ mod pull;
 
 pub(crate) use pull::Pull;
 
-use rpc::{ActivationMessage, Follow, Refusal};
+use rpc::{ActivationMessage, Flow, Follow, Refusal};
 use std::fmt;
 use std::sync::Arc;
+use types::{ActivationId, ContainerRef};
 
 /// Hands activations on to where they will be run.
 pub(crate) trait LoadBalancer: Send + Sync + fmt::Debug {
@@ -18,4 +19,7 @@ pub(crate) trait LoadBalancer: Send + Sync + fmt::Debug {
 
     /// Passes a request for log lines on.
     fn follow(&self, follow: Follow);
+
+    /// Passes on how the response of an activation goes on.
+    fn flow(&self, container: ContainerRef, activation: ActivationId, flow: Flow);
 }

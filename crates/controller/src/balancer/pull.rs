@@ -1,6 +1,7 @@
 use super::LoadBalancer;
-use rpc::{ActivationMessage, Follow, Refusal, SchedulerLink};
+use rpc::{ActivationMessage, Flow, Follow, Refusal, SchedulerLink};
 use std::sync::Arc;
+use types::{ActivationId, ContainerRef};
 
 /// Gives each activation to the scheduler that owns its action's queue; containers pull it from there.
 #[derive(Debug)]
@@ -21,5 +22,9 @@ impl LoadBalancer for Pull {
 
     fn follow(&self, follow: Follow) {
         self.scheduler.follow(follow);
+    }
+
+    fn flow(&self, container: ContainerRef, activation: ActivationId, flow: Flow) {
+        self.scheduler.flow(container, activation, flow);
     }
 }

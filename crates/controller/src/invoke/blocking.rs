@@ -3,6 +3,7 @@
 use super::intent;
 use super::primitive::{Invocation, keeps_records, refused};
 use super::record::{self, Kind};
+use super::streamed::Response;
 use super::wish::Wish;
 use crate::Controller;
 use crate::api::{ApiError, Reply};
@@ -35,7 +36,7 @@ impl Controller {
         let ready = self.ready(invocation, true);
         let (message, kind) = (ready.message.clone(), Kind::of(&ready.action));
         let (sender, mut receiver) = oneshot::channel();
-        self.start(ready, Some(sender)).map_err(refused)?;
+        self.start(ready, Some(sender), Response::Whole).map_err(refused)?;
         match tokio::time::timeout(wait, &mut receiver).await {
             Ok(Ok(record)) => Ok(Waited::Ended(record)),
             // The wait is over, or whoever closed the entry did not say how it ended.
@@ -44,9 +45,20 @@ impl Controller {
         .map_err(|error| error.for_activation(message.activation_id))
     }
 
+    /// Writes an intent for an activation that goes on, whose id a client is to be given.
+    pub(super) async fn promise(&self, message: &ActivationMessage, kind: Kind) -> Result<(), ApiError> {
+        if keeps_records(&message.caller) {
+            self.activations.accept(intent::write(message, kind)?)?;
+            // It may be running, so that another process must not run it again.
+            let ticket = self.activations.started(message.activation_id)?;
+            self.activations.durable(ticket).await?;
+        }
+        Ok(())
+    }
+
     /// The wait is over (INV-07). Before the client gets the id, an intent is written that outlives this process: what
     /// is going on must end in a record too.
-    async fn waited(
+    pub(super) async fn waited(
         &self,
         message: &ActivationMessage,
         kind: Kind,
@@ -60,12 +72,7 @@ impl Controller {
                 serde_json::from_slice(&stored).map_err(|error| ApiError::corrupted(&error))?;
             return Ok(Waited::Ended(Arc::new(record)));
         }
-        if keeps_records(&message.caller) {
-            self.activations.accept(intent::write(message, kind)?)?;
-            // It may be running, so that another process must not run it again.
-            let ticket = self.activations.started(id)?;
-            self.activations.durable(ticket).await?;
-        }
+        self.promise(message, kind).await?;
         // From here on whoever ends it knows that nobody waits, and that the client was answered with the id alone.
         receiver.close();
         match receiver.try_recv() {

@@ -186,6 +186,7 @@ impl Way<'_> {
             received: controller.clock.unix_millis(),
             place,
             cause: Some(cause),
+            streams: false,
             trace: Some(self.message.trace.clone()),
         };
         let ready = controller.ready(invocation, self.message.blocking);

@@ -125,6 +125,7 @@ pub(super) fn read(
         trace: body.trace.into_owned(),
         received: body.received,
         accepted: body.accepted,
+        streams: false,
         journaled: true,
     };
     Ok((message, kind))

@@ -13,6 +13,7 @@ mod primitive;
 mod record;
 mod recover;
 mod resolve;
+mod streamed;
 mod wish;
 
 pub(crate) use blocking::Waited;
@@ -21,6 +22,7 @@ pub(crate) use fire::Fires;
 pub(crate) use primitive::Invocation;
 pub use recover::Recovered;
 pub(crate) use resolve::{ResolvedAction, deprecated};
+pub(crate) use streamed::{Response, WebOutcome};
 
 use crate::Controller;
 use crate::api::{ApiError, Asked, Reply, Target, trace};
@@ -125,7 +127,18 @@ impl Controller {
         let Call { id, caller, payload, transaction, received, trace } = call;
         let action = self.resolve(found).await?;
         let arguments = action.defaults.merge(payload)?;
-        Ok(Invocation { id, action, caller, arguments, transaction, received, place, cause: None, trace })
+        Ok(Invocation {
+            id,
+            action,
+            caller,
+            arguments,
+            transaction,
+            received,
+            place,
+            cause: None,
+            streams: false,
+            trace,
+        })
     }
 }
 

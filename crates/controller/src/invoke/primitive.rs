@@ -4,6 +4,7 @@ use super::intent;
 use super::parameters::Arguments;
 use super::record::{self, Kind};
 use super::resolve::ResolvedAction;
+use super::streamed::Response;
 use crate::Controller;
 use crate::api::ApiError;
 use crate::identities::{Caller, Place};
@@ -36,6 +37,8 @@ pub(crate) struct Invocation {
     pub(crate) place: Place,
     /// The activation that caused it.
     pub(crate) cause: Option<ActivationId>,
+    /// Whether its response may come in pieces.
+    pub(crate) streams: bool,
     /// The step of a trace that it belongs to: the request's, or that of the activation that caused it. `None`: a new
     /// trace begins with it.
     pub(crate) trace: Option<TraceContext>,
@@ -91,7 +94,7 @@ impl Controller {
 
     /// Makes the message of an invocation.
     pub(super) fn ready(&self, invocation: Invocation, blocking: bool) -> Ready {
-        let Invocation { id, action, caller, arguments, transaction, received, place, cause, trace } =
+        let Invocation { id, action, caller, arguments, transaction, received, place, cause, streams, trace } =
             invocation;
         // A namespace that keeps no records gives up the promise that goes with them. The id of a part is known to
         // nobody before the whole has ended.
@@ -113,6 +116,7 @@ impl Controller {
             trace: trace.map_or_else(|| TraceContext::root(id.bits(), span), |parent| parent.child(span)),
             received,
             accepted: self.clock.unix_nanos() / 1000,
+            streams,
             journaled,
         });
         Ready { action, caller, message, place }
@@ -123,18 +127,19 @@ impl Controller {
         &self,
         ready: Ready,
         waiter: Option<oneshot::Sender<Arc<Activation>>>,
+        response: Response,
     ) -> Result<(), Refusal> {
-        let limits = &ready.message.action.limits;
-        match ready.action.form.clone() {
-            // The limits may be lower now than they were when the action was written (LIM-11).
-            None if ready.caller.limits.check(limits).is_err() => {
-                let open = Open { message: ready.message, waiter, _place: ready.place };
-                self.end_here(open, types::StatusCode::DeveloperError, LIMITS_INVALID);
-                Ok(())
-            }
-            None => self.publish(ready.message, waiter, ready.place),
-            Some(form) => self.compose(ready, form, waiter),
+        if let Some(form) = ready.action.form.clone() {
+            return self.compose(ready, form, waiter);
         }
+        // The limits may be lower now than they were when the action was written (LIM-11).
+        let allowed = ready.caller.limits.check(&ready.message.action.limits).is_ok();
+        let open = Open { message: ready.message, waiter, response, _place: ready.place };
+        if allowed {
+            return self.publish_open(open);
+        }
+        self.end_here(open, types::StatusCode::DeveloperError, LIMITS_INVALID);
+        Ok(())
     }
 
     /// Notes an activation as open and hands it on.
@@ -144,9 +149,14 @@ impl Controller {
         waiter: Option<oneshot::Sender<Arc<Activation>>>,
         place: Place,
     ) -> Result<(), Refusal> {
+        self.publish_open(Open { message, waiter, response: Response::Whole, _place: place })
+    }
+
+    fn publish_open(&self, open: Open) -> Result<(), Refusal> {
+        let message = open.message.clone();
         let id = message.activation_id;
         let deadline = self.clock.now() + patience(Duration::from_millis(message.action.limits.timeout));
-        self.pending.open(deadline, Open { message: message.clone(), waiter, _place: place });
+        self.pending.open(deadline, open);
         self.balancer.publish(message).inspect_err(|_| drop(self.pending.close(id)))
     }
 
@@ -160,6 +170,7 @@ impl Controller {
 
     fn finish(&self, open: Open, record: Arc<Activation>) {
         self.ended(&open.message.caller, &record);
+        open.response.end(&record);
         self.tell(&open.message, open.waiter, &record);
     }
 
@@ -235,6 +246,13 @@ impl rpc::ControllerLink for Controller {
     fn lines(&self, lines: rpc::Lines) {
         self.followers.lines(lines);
     }
+
+    fn piece(&self, piece: rpc::Piece) {
+        let (container, activation) = (piece.container, piece.activation);
+        if !self.pending.take_piece(piece) {
+            self.balancer.flow(container, activation, rpc::Flow::Stop);
+        }
+    }
 }
 
 /// ATV-22
@@ -277,7 +295,7 @@ impl Accepted<'_> {
     fn submit_once(&mut self) -> Result<(), Refusal> {
         let Some(ready) = self.ready.take() else { return Ok(()) };
         let (message, kind) = (ready.message.clone(), Kind::of(&ready.action));
-        let started = self.controller.start(ready, None);
+        let started = self.controller.start(ready, None, Response::Whole);
         if let Err(refusal) = &started {
             let (status, text) = record::of_refusal(refusal);
             self.end(&message, kind, status, text);

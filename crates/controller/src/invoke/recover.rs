@@ -5,6 +5,7 @@ use super::intent;
 use super::primitive::Ready;
 use super::record::{self, Kind};
 use super::resolve::ResolvedAction;
+use super::streamed::Response;
 use crate::Controller;
 use crate::identities::Caller;
 use bytes::Bytes;
@@ -121,7 +122,7 @@ impl Controller {
         while !waiting.is_empty() {
             let mut refused = Vec::new();
             for one in waiting {
-                match self.start(one.ready(), None) {
+                match self.start(one.ready(), None, Response::Whole) {
                     Ok(()) => recovered.resubmitted += 1,
                     Err(refusal) if waited >= PATIENCE || refusal == Refusal::NoCapacity => {
                         let (status, text) = record::of_refusal(&refusal);

@@ -32,6 +32,8 @@ pub(crate) struct ResolvedAction {
     pub(crate) form: Option<Form>,
     /// Whether its kind is no longer supported (ACT-20).
     pub(super) deprecated: bool,
+    /// Whether its response can come in pieces.
+    pub(crate) streams: bool,
     /// The ids of the documents that it is made of.
     parts: Vec<String>,
 }
@@ -114,6 +116,8 @@ impl ResolvedAction {
             queue: Arc::new(QueueKey { namespace, action: name }),
             access: package.map(PackageView::access),
             export: Export::of(annotations).map(Arc::new),
+            // A whole of parts answers with what the last of them gave.
+            streams: form.is_none() && runtime.is_some_and(|runtime| runtime.streams),
             form,
             deprecated,
             parts,

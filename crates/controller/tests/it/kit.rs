@@ -169,6 +169,8 @@ impl SchedulerLink for Scripted {
 
     fn follow(&self, _follow: rpc::Follow) {}
 
+    fn flow(&self, _: types::ContainerRef, _: ActivationId, _: rpc::Flow) {}
+
     fn report(&self, _from: InvokerId, _report: Report) {}
 
     fn announce(&self, _capacity: InvokerCapacity) {}

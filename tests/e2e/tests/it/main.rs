@@ -14,5 +14,6 @@ mod limits;
 mod logs;
 mod npm;
 mod sequences;
+mod streaming;
 mod updates;
 mod web;

@@ -119,6 +119,45 @@ fn member<'a>(object: &'a RawValue, names: &[&str]) -> Option<&'a RawValue> {
 
 /// WEB-28 to WEB-36
 fn of_message(result: &RawValue) -> Result<Answer, ApiError> {
+    let Message { status, headers, media, body } = message(result)?;
+    let (body, default) = match body.filter(|value| !matches!(value.get(), "null" | "\"\"")) {
+        None => (None, StatusCode::NO_CONTENT),
+        Some(value) => (Some(content(value, media.as_ref())?), StatusCode::OK),
+    };
+    let status = status.unwrap_or(default);
+    Ok(Answer { status, headers, body: body.filter(|_| allows_body(status)) })
+}
+
+/// The response that begins with such a result and whose body comes in pieces: its bytes are not here.
+pub(super) fn of_head(extension: Extension, head: &[u8]) -> Result<Answer, ApiError> {
+    let fixed = |media| Ok(Answer::ok(media, Bytes::new()));
+    match extension {
+        Extension::Http => {
+            let head: &RawValue = serde_json::from_slice(head).map_err(|_| invalid("message/http"))?;
+            let Message { status, headers, media, .. } = message(head)?;
+            let media = media.as_ref().map(known).transpose()?;
+            let media = media.map_or_else(|| HTML.to_owned(), |media| media.of_response());
+            let status = status.unwrap_or(StatusCode::OK);
+            let body = allows_body(status).then(|| Content { media, bytes: Bytes::new() });
+            Ok(Answer { status, headers, body })
+        }
+        Extension::Json => fixed(JSON),
+        Extension::Html => fixed(HTML),
+        Extension::Svg => fixed(SVG),
+        Extension::Text => fixed(PLAIN),
+    }
+}
+
+/// What a result says of a response.
+struct Message<'a> {
+    status: Option<StatusCode>,
+    /// Without `Content-Type`, and without what only the server says.
+    headers: HeaderMap,
+    media: Option<HeaderValue>,
+    body: Option<&'a RawValue>,
+}
+
+fn message(result: &RawValue) -> Result<Message<'_>, ApiError> {
     let malformed = || invalid("message/http");
     let members = json::members(result.get()).map_err(|_| malformed())?;
     let member = |name: &str| members.iter().find(|(key, _)| key == name).map(|(_, value)| *value);
@@ -128,15 +167,16 @@ fn of_message(result: &RawValue) -> Result<Answer, ApiError> {
         Some(value) => headers(value).ok_or_else(malformed)?,
     };
     let media = headers.remove(CONTENT_TYPE);
-    let (body, default) = match member("body").filter(|value| !matches!(value.get(), "null" | "\"\"")) {
-        None => (None, StatusCode::NO_CONTENT),
-        Some(value) => (Some(content(value, media.as_ref())?), StatusCode::OK),
-    };
     for name in OF_SERVER {
         headers.remove(name);
     }
-    let status = status.unwrap_or(default);
-    Ok(Answer { status, headers, body: body.filter(|_| allows_body(status)) })
+    Ok(Message { status, headers, media, body: member("body") })
+}
+
+/// WEB-35
+fn known(media: &HeaderValue) -> Result<MediaType, ApiError> {
+    let media = media.to_str().ok().and_then(MediaType::parse);
+    media.ok_or_else(|| ApiError::bad_request("Response did not specify a known content-type."))
 }
 
 /// A whole number, or a text of one, that can be the status of a response (WEB-29, WEB-36).
@@ -185,16 +225,7 @@ fn add_header(headers: &mut HeaderMap, name: &HeaderName, value: &RawValue, list
 
 /// A body that is not empty, and its type (WEB-32 to WEB-35).
 fn content(value: &RawValue, media: Option<&HeaderValue>) -> Result<Content, ApiError> {
-    let media = match media {
-        None => None,
-        Some(media) => Some(
-            media
-                .to_str()
-                .ok()
-                .and_then(MediaType::parse)
-                .ok_or_else(|| ApiError::bad_request("Response did not specify a known content-type."))?,
-        ),
-    };
+    let media = media.map(known).transpose()?;
     let mismatch = || {
         ApiError::bad_request("Response type in header did not match generated content type.")
             .because(BAD_RESPONSE)
