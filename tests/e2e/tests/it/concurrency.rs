@@ -42,7 +42,7 @@ def main(args):
 
 /// A server that allows it, and an action of that kind with a warm container.
 fn meeting(kind: &str, code: &str) -> (Server, Api, tempfile::TempDir) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().expect("a directory");
     let server = Server::start(&Options::default().config(dir.path(), "[limits.concurrency]\nmax = 10\n"));
     let api = Api::guest(&server);
     let action = json!({"exec": {"kind": kind, "code": code}, "limits": {"concurrency": 10}});

@@ -77,15 +77,12 @@ impl Curl {
         let mut command = Command::new("curl");
         command.args(["-s", "-N", "-i", "--max-time", "60", "-H", &accept, &url]);
         let mut child = command.stdout(Stdio::piped()).spawn().expect("curl");
-        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let mut head = Vec::new();
-        loop {
-            let line = lines.next().expect("a head").expect("text");
-            if line.trim().is_empty() {
-                return Curl { child, lines, head };
-            }
-            head.push(line.trim().to_ascii_lowercase());
+        let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let mut curl = Curl { child, lines, head: Vec::new() };
+        while let Some(line) = curl.line().filter(|line| !line.trim().is_empty()) {
+            curl.head.push(line.trim().to_ascii_lowercase());
         }
+        curl
     }
 
     fn header(&self, name: &str) -> Option<&str> {
