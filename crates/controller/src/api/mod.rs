@@ -116,7 +116,7 @@ impl Controller {
         let outcome = match self.admit(&parts, &route).await {
             Admitted::Answered(outcome) => {
                 drop(body::read(&parts.method, &parts.headers, body, UNUSED_BODY, &self.room).await);
-                outcome
+                *outcome
             }
             Admitted::Caller(caller) => {
                 let keep = self.kept_of_body(&parts.method, &caller);
@@ -169,15 +169,15 @@ impl Controller {
             }
         };
         if let Err(error) = check_length(&parts.uri) {
-            return Admitted::Answered(Err(error));
+            return Admitted::answered(Err(error));
         }
         if let Some(outcome) = open {
-            return Admitted::Answered(outcome);
+            return Admitted::answered(outcome);
         }
         match auth::authenticate(&self.identities, &parts.headers).await {
-            Err(error) => Admitted::Answered(Err(error)),
+            Err(error) => Admitted::answered(Err(error)),
             Ok(_) if !takes_answers(route, &parts.headers) => {
-                Admitted::Answered(Err(ApiError::not_acceptable("application/json")))
+                Admitted::answered(Err(ApiError::not_acceptable("application/json")))
             }
             Ok(caller) => Admitted::Caller(caller),
         }
@@ -304,9 +304,15 @@ impl Controller {
 /// What comes of a request before its body is read.
 enum Admitted {
     /// Nothing more is needed.
-    Answered(Result<Reply, ApiError>),
+    Answered(Box<Result<Reply, ApiError>>),
     /// Who asks.
     Caller(Arc<Caller>),
+}
+
+impl Admitted {
+    fn answered(outcome: Result<Reply, ApiError>) -> Admitted {
+        Admitted::Answered(Box::new(outcome))
+    }
 }
 
 /// HTTP-18

@@ -10,17 +10,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Sends a request on a connection of its own, and gives all that comes back.
 fn exchange(server: &Server, method: &str, target: &str, host: &str, body: &str) -> String {
-    let mut stream = TcpStream::connect(server.address()).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut stream = TcpStream::connect(server.address()).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
     let length = body.len();
     let request = format!(
         "{method} {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: application/json\r\n\
          content-length: {length}\r\n\r\n{body}"
     );
-    stream.write_all(request.as_bytes()).unwrap();
+    stream.write_all(request.as_bytes()).expect("the request goes out");
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    String::from_utf8(answer).unwrap()
+    stream.read_to_end(&mut answer).expect("an answer comes");
+    String::from_utf8(answer).expect("a text")
 }
 
 /// A server with a web action `says` that answers what it is told to.
