@@ -112,11 +112,8 @@ impl Way<'_> {
         form: Form,
         out: &mut Vec<Command<Arc<ResolvedAction>>>,
     ) -> Composition<Arc<ResolvedAction>> {
-        let scope = Scope {
-            limit: self.caller.limits.sequence_length,
-            caller: self.caller.namespace().clone(),
-            cause: self.message.cause,
-        };
+        let scope =
+            Scope { limit: self.caller.limits.sequence_length, caller: self.caller.namespace().clone() };
         let (id, began) = (self.message.activation_id, self.controller.clock.unix_millis());
         let whole = Whole { action: self.action.clone(), id, began, form };
         Composition::begin(scope, whole, Some(self.message.payload.clone()), out)

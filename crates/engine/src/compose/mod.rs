@@ -52,8 +52,6 @@ pub struct Scope {
     pub limit: u32,
     /// The caller's namespace.
     pub caller: EntityName,
-    /// The activation that caused the whole, if one did.
-    pub cause: Option<ActivationId>,
 }
 
 /// A running sequence or composition. `A` is the shell's own form of an action.
@@ -138,7 +136,7 @@ impl<A: Clone> Composition<A> {
                 Next::Finish(response) => response,
             };
             let Some(frame) = self.frames.pop() else { return };
-            let around = self.frames.last().map(|frame| frame.id).or(self.scope.cause);
+            let around = self.frames.last().map(|frame| frame.id);
             // A sequence in a sequence counts with it.
             if let (Some(ran), Some(Drive::Sequence(sequence))) =
                 (frame.atoms(), self.frames.last_mut().map(|frame| &mut frame.drive))

@@ -74,7 +74,7 @@ fn con_07_the_rights_on_a_part_are_checked() {
     let Event::Found(Part::Whole(whole)) = world.meaning(&FullyQualifiedName::parse("me/c").unwrap()) else {
         panic!("no conductor");
     };
-    let scope = Scope { limit: 5, caller: EntityName::new("me").unwrap(), cause: None };
+    let scope = Scope { limit: 5, caller: EntityName::new("me").unwrap() };
     let mut out = Vec::new();
     let mut composition = Composition::begin(scope, whole, None, &mut out);
     composition.handle(Event::Handed(WHOLE), &mut out);

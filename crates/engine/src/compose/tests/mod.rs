@@ -70,7 +70,7 @@ impl World {
 
     /// Runs what has that name to its end.
     pub(super) fn run(&mut self, name: &str, payload: Option<&str>) -> Finished<String> {
-        let scope = Scope { limit: self.limit, caller: EntityName::new("me").unwrap(), cause: None };
+        let scope = Scope { limit: self.limit, caller: EntityName::new("me").unwrap() };
         let name = FullyQualifiedName::parse(&format!("me/{name}")).unwrap();
         let Event::Found(Part::Whole(whole)) = self.meaning(&name) else { panic!("{name} has no parts") };
         let whole = Whole { id: WHOLE, ..whole };

@@ -143,7 +143,7 @@ fn atv_21_the_memory_is_the_greatest_of_those_that_ran() {
 #[test]
 fn what_answers_nothing_is_passed_over() {
     let mut world = World::new(9).simple("a", &["{}"]).sequence("s", &["a"]);
-    let scope = Scope { limit: 9, caller: EntityName::new("me").unwrap(), cause: None };
+    let scope = Scope { limit: 9, caller: EntityName::new("me").unwrap() };
     let name = FullyQualifiedName::parse("me/s").unwrap();
     let Event::Found(Part::Whole(whole)) = world.meaning(&name) else { panic!("no sequence") };
     let mut out = Vec::new();
