@@ -520,3 +520,26 @@ async fn trg_11_trg_16_a_rule_may_fire_a_sequence() {
     let sequence = kit.get(&format!("/activations/{id}")).await;
     assert!(sequence.json.get("cause").is_none(), "{}", sequence.text);
 }
+
+#[tokio::test]
+async fn err_17_more_fires_than_there_is_room_for_are_refused() {
+    let kit = Kit::new().await;
+    kit.action("guest/a", "").await;
+    rule(&kit, "r", "/_/a").await;
+    kit.activations.disk.forget_permits(1000);
+    let fires = (0..513).map(|_| kit.post("/triggers/t", "{}"));
+    let release = async {
+        eventually("as many as there may be", || kit.activations.intents.lock().len() == 512).await;
+        kit.activations.disk.add_permits(1);
+    };
+    let (answers, ()) = tokio::join!(futures_util::future::join_all(fires), release);
+    let refused: Vec<&Answer> = answers.iter().filter(|answer| answer.status != 202).collect();
+    assert_eq!(refused.len(), 1);
+    let text = "The server is currently unavailable (because it is overloaded or down for maintenance).";
+    refused[0].is_error(503, text);
+    assert_eq!(refused[0].header("retry-after"), Some("1"));
+    eventually("the others", || kit.scheduler.submitted().len() == 512).await;
+    // There is room again when they have ended.
+    eventually("their ends", || kit.activations.intents.lock().is_empty()).await;
+    assert_eq!(kit.post("/triggers/t", "{}").await.status, 202);
+}

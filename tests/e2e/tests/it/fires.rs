@@ -25,7 +25,6 @@ fn trg_11_trg_12_fires_outlive_the_server_and_fire_no_rule_twice() {
     let dir = tempfile::tempdir().unwrap();
     let options = Options { port: Some(server::free_port()), ..Options::in_dir(dir.path()) };
     let mut running = Server::start(&options);
-    let address = running.address();
     let api = Api::guest(&running);
     let put = |path: &str, body: &Value| {
         let answer = api.send("PUT", path, Some(body));
@@ -41,44 +40,13 @@ fn trg_11_trg_12_fires_outlive_the_server_and_fire_no_rule_twice() {
         let action = format!("/_/{rule}-action");
         put(&format!("/rules/{rule}"), &json!({"trigger": "/_/fires", "action": action}));
     }
-    let (fired, accepted) = (AtomicU64::new(0), Mutex::new(BTreeSet::new()));
-    std::thread::scope(|scope| {
-        for client in 0..CLIENTS {
-            let (fired, accepted) = (&fired, &accepted);
-            scope.spawn(move || {
-                let api = Api::new(address, oxiwhisk_test_e2e::GUEST);
-                for number in 0..FIRES {
-                    let nonce = format!("{client}-{number}");
-                    // Without an answer nobody knows what became of the fire.
-                    let answer = api.try_send("POST", "/triggers/fires", Some(&json!({"nonce": nonce})));
-                    match answer {
-                        Ok(answer) if answer.status == 202 => {
-                            accepted.lock().unwrap().insert(id_of(&answer.json()));
-                        }
-                        Ok(answer) => panic!("{} {}", answer.status, answer.text()),
-                        Err(_) => time::eventually("the next server", || {
-                            api.reset();
-                            api.try_send("GET", "/triggers", None).ok().map(drop)
-                        }),
-                    }
-                    fired.fetch_add(1, Ordering::SeqCst);
-                }
-            });
-        }
-        for kill_at in KILL_AT {
-            time::eventually("fires", || (fired.load(Ordering::SeqCst) >= kill_at).then_some(()));
-            running.kill();
-            running = Server::start(&options);
-        }
-    });
-    let accepted = accepted.into_inner().unwrap();
+    let accepted = storm(&options, &mut running);
     api.reset();
     println!("{} fires were accepted", accepted.len());
     // Each kill costs every client one answer at the most.
     assert!(accepted.len() as u64 >= CLIENTS * (FIRES - KILL_AT.len() as u64));
-    let records: Vec<Value> = accepted.iter().map(|id| api.record(id)).collect();
     let mut started = BTreeSet::new();
-    for record in &records {
+    for record in accepted.iter().map(|id| api.record(id)) {
         let lines: Vec<Value> = record["logs"]
             .as_array()
             .unwrap()
@@ -99,13 +67,48 @@ fn trg_11_trg_12_fires_outlive_the_server_and_fire_no_rule_twice() {
     }
 }
 
+/// All clients fire, while the server is killed and started again. Gives the fires whose ids they were given.
+fn storm(options: &Options, running: &mut Server) -> BTreeSet<String> {
+    let address = running.address();
+    let (fired, accepted) = (AtomicU64::new(0), Mutex::new(BTreeSet::new()));
+    std::thread::scope(|scope| {
+        for client in 0..CLIENTS {
+            let (fired, accepted) = (&fired, &accepted);
+            scope.spawn(move || {
+                let api = Api::new(address, oxiwhisk_test_e2e::GUEST);
+                for number in 0..FIRES {
+                    let payload = json!({"nonce": format!("{client}-{number}")});
+                    // Without an answer nobody knows what became of the fire.
+                    match api.try_send("POST", "/triggers/fires", Some(&payload)) {
+                        Ok(answer) if answer.status == 202 => {
+                            accepted.lock().expect("no client failed").insert(id_of(&answer.json()));
+                        }
+                        Ok(answer) => panic!("{} {}", answer.status, answer.text()),
+                        Err(_) => time::eventually("the next server", || {
+                            api.reset();
+                            api.try_send("GET", "/triggers", None).ok().map(drop)
+                        }),
+                    }
+                    fired.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        }
+        for kill_at in KILL_AT {
+            time::eventually("fires", || (fired.load(Ordering::SeqCst) >= kill_at).then_some(()));
+            running.kill();
+            *running = Server::start(options);
+        }
+    });
+    accepted.into_inner().expect("no client failed")
+}
+
 /// No two activations of the action were given the same nonce.
 fn no_nonce_twice(api: &Api, action: &str) {
     let mut seen = BTreeSet::new();
     for page in 0.. {
         let target = format!("/activations?name={action}&docs=true&limit={PAGE}&skip={}", page * PAGE);
         let answer = api.send("GET", &target, None).json();
-        let records = answer.as_array().unwrap();
+        let records = answer.as_array().expect("a list");
         for record in records {
             let result = &record["response"]["result"];
             // What was running when the server was killed has no result any more.
