@@ -178,7 +178,7 @@ impl ParameterKeys {
         for (key, value) in members {
             unlocked.push(match locks.iter().find(|lock| *lock.key == *key) {
                 None => json::member(&key, value),
-                Some(lock) => json::member(&key, &*self.unlock_one(&key, &lock.cipher, value, namespaces)?),
+                Some(lock) => json::member(&key, &self.unlock_one(&key, &lock.cipher, value, namespaces)?),
             });
         }
         Ok(json::object(unlocked.iter().map(String::as_str)))

@@ -49,7 +49,7 @@ impl Controller {
             serde_json::from_str(text).map_err(|error| ApiError::malformed_json(&error))?;
         check_each(&given)?;
         let (present, revision) = self.limits_of(namespace).await?.unzip();
-        let mut all = match present.filter(|_| merge).map(|limits| serde_json::to_value(limits)) {
+        let mut all = match present.filter(|_| merge).map(serde_json::to_value) {
             Some(Ok(Value::Object(all))) => all,
             Some(Ok(_) | Err(_)) | None => Map::new(),
         };
