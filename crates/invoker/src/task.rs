@@ -347,7 +347,8 @@ impl Task {
             }),
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
-                tracing::error!(%activation, error, "cannot keep the record of an activation");
+                let trace = open.message.trace.trace_id();
+                tracing::error!(%activation, trace, error, "cannot keep the record of an activation");
                 None
             }
         };

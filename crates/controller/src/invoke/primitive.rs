@@ -227,7 +227,8 @@ impl Controller {
     pub(crate) fn sweep(&self) {
         let now = self.clock.now();
         while let Some(open) = self.pending.pop_overdue(now) {
-            tracing::warn!(activation = %open.message.activation_id, "no completion came; giving it up");
+            let (activation, trace) = (open.message.activation_id, open.message.trace.trace_id());
+            tracing::warn!(%activation, trace, "no completion came; giving it up");
             self.end_here(open, types::StatusCode::WhiskError, record::LOST_COMPLETION);
         }
     }
