@@ -4,13 +4,28 @@ use std::sync::Arc;
 
 /// The runtimes that a platform offers, in upstream's JSON format.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct RuntimeManifest {
     /// By family (`nodejs`, `python`); of a family at most one kind is the default.
     pub runtimes: BTreeMap<String, Vec<RuntimeKind>>,
     /// Images that count as managed although users name them.
     #[serde(default)]
     pub blackboxes: Vec<ImageName>,
+    /// What the file says of itself: a text or several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<serde_json::Value>,
+    /// What stands before the names of images that say nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_image_prefix: Option<String>,
+    /// The tag of images that say nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_image_tag: Option<String>,
+    /// Whether images with `local_image_prefix` are there already and are not to be pulled, by back ends that run images.
+    #[serde(default)]
+    pub bypass_pull_for_local_images: bool,
+    /// See `bypass_pull_for_local_images`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_image_prefix: Option<String>,
 }
 
 /// One kind of runtime.
@@ -66,19 +81,20 @@ pub struct ImageName {
 }
 
 impl ImageName {
-    /// The whole name as one text.
+    /// The whole name as one text, with the tag `latest` where there is none; empty where there is no image (HTTP-08).
     #[must_use]
     pub fn full(&self) -> String {
         let mut text = String::new();
+        if self.name.is_empty() {
+            return text;
+        }
         for part in [&self.registry, &self.prefix].into_iter().flatten() {
             text.push_str(part);
             text.push('/');
         }
         text.push_str(&self.name);
-        if let Some(tag) = &self.tag {
-            text.push(':');
-            text.push_str(tag);
-        }
+        text.push(':');
+        text.push_str(self.tag.as_deref().unwrap_or("latest"));
         text
     }
 }
@@ -146,9 +162,28 @@ impl RuntimeManifest {
     /// # Errors
     /// The first thing that is wrong.
     pub fn parse(text: &str) -> Result<RuntimeManifest, ManifestError> {
-        let manifest: RuntimeManifest = serde_json::from_str(text)?;
+        let mut manifest: RuntimeManifest = serde_json::from_str(text)?;
+        manifest.complete();
         manifest.check()?;
         Ok(manifest)
+    }
+
+    /// Says what is left out: the only kind of a family is its default, and images have the default prefix and tag.
+    fn complete(&mut self) {
+        for kinds in self.runtimes.values_mut() {
+            if let [only] = &mut kinds[..] {
+                only.default = true;
+            }
+        }
+        let images = self.runtimes.values_mut().flatten().map(|kind| &mut kind.image);
+        for image in images.chain(&mut self.blackboxes).filter(|image| !image.name.is_empty()) {
+            if image.prefix.is_none() {
+                image.prefix.clone_from(&self.default_image_prefix);
+            }
+            if image.tag.is_none() {
+                image.tag.clone_from(&self.default_image_tag);
+            }
+        }
     }
 
     /// Checks that every kind is unique, stands under its family, and every family has one default.
@@ -214,7 +249,7 @@ impl RuntimeManifest {
         };
         let runtimes = [("nodejs", "nodejs:20"), ("python", "python:3.11")];
         let runtimes = runtimes.map(|(family, name)| (family.to_owned(), vec![kind(name)]));
-        RuntimeManifest { runtimes: runtimes.into(), blackboxes: Vec::new() }
+        RuntimeManifest { runtimes: runtimes.into(), ..RuntimeManifest::default() }
     }
 }
 
@@ -238,11 +273,56 @@ mod tests {
     }
 
     #[test]
+    fn http_08_std_01_a_whole_file_of_upstreams_form_is_read() {
+        let manifest = RuntimeManifest::parse(include_str!("../testdata/runtimes.json")).unwrap();
+        let image = |kind: &str| manifest.resolve(kind).unwrap().image.full();
+        assert_eq!(image("nodejs:default"), "registry.example:5000/openwhisk/action-nodejs-v20:1.2");
+        // What is left out comes from the file's own defaults.
+        assert_eq!(image("nodejs:6"), "openwhisk/nodejs6action:nightly");
+        assert_eq!(manifest.blackboxes[1].full(), "openwhisk/example:nightly");
+        // The only kind of a family needs not say that it is the default.
+        let java = manifest.resolve("java:default").unwrap();
+        assert!(java.require_main && java.attached.is_some() && java.sentinelled_logs == Some(false));
+        assert!(manifest.resolve("nodejs:6").unwrap().deprecated);
+        let defaults: Vec<&str> =
+            manifest.all().filter(|kind| kind.default).map(|kind| &*kind.kind).collect();
+        let expected = [
+            "dotnet:3.1",
+            "go:1.20",
+            "java:8",
+            "nodejs:20",
+            "php:8.1",
+            "python:3.10",
+            "ruby:2.5",
+            "rust:1.34",
+            "swift:5.3",
+        ];
+        assert_eq!(defaults, expected);
+        let [first, second] = &manifest.resolve("nodejs:20").unwrap().stem_cells[..] else {
+            panic!("two sizes")
+        };
+        assert_eq!((first.initial_count, first.memory), (2, crate::ByteSize::mb(256)));
+        assert_eq!(
+            first.reactive.as_ref().map(|reactive| (reactive.min_count, reactive.max_count)),
+            Some((1, 4))
+        );
+        assert_eq!((second.initial_count, second.memory), (1, crate::ByteSize::mb(512)));
+        assert!(manifest.bypass_pull_for_local_images);
+        assert_eq!(manifest.local_image_prefix.as_deref(), Some("whisk"));
+    }
+
+    #[test]
+    fn http_08_an_image_without_a_tag_is_the_latest() {
+        let name = |name: &str| ImageName { name: name.to_owned(), ..ImageName::default() }.full();
+        assert_eq!((name("a").as_str(), name("").as_str()), ("a:latest", ""));
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         let text = |kinds: &str| RuntimeManifest::parse(kinds).unwrap_err().to_string();
         let other = text(r#"{"runtimes":{"nodejs":[{"kind":"python:3","default":true}]}}"#);
         assert_eq!(other, "kind 'python:3' is listed under family 'nodejs'");
-        let none = text(r#"{"runtimes":{"nodejs":[{"kind":"nodejs:20"}]}}"#);
+        let none = text(r#"{"runtimes":{"nodejs":[{"kind":"nodejs:20"},{"kind":"nodejs:18"}]}}"#);
         assert_eq!(none, "family 'nodejs' has 0 default kinds; it needs exactly one");
     }
 }

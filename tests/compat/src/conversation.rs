@@ -9,6 +9,9 @@ use std::path::Path;
 pub struct Conversation {
     /// What it is about.
     pub title: String,
+    /// What the server is told that it is played with, as `key=value`; not set: nothing, and any OpenWhisk will do.
+    #[serde(default)]
+    pub settings: Vec<String>,
     /// The steps.
     #[serde(rename = "step")]
     pub steps: Vec<Step>,

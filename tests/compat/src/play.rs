@@ -20,16 +20,19 @@ pub struct Host {
 }
 
 impl Host {
-    /// The host that the environment names, or a server of our own.
+    /// The host that the environment names, or a server of our own. `None`: the conversation needs settings that the host
+    /// does not have.
     ///
     /// # Panics
     /// When neither can be had.
     #[must_use]
-    pub fn from_environment() -> Host {
+    pub fn for_conversation(conversation: &Conversation) -> Option<Host> {
+        let settings = &conversation.settings;
         let Ok(url) = std::env::var("OXIWHISK_COMPAT_URL") else {
-            let server = Server::start(&Options::default());
+            let told = |options: Options, setting: &String| options.argument("--set").argument(setting);
+            let server = Server::start(&settings.iter().fold(Options::default(), told));
             let (key, other) = (GUEST.to_owned(), SYSTEM.to_owned());
-            return Host { address: server.address(), key, other, _server: Some(server) };
+            return Some(Host { address: server.address(), key, other, _server: Some(server) });
         };
         let other = std::env::var("OXIWHISK_COMPAT_OTHER_KEY").unwrap_or_else(|_| SYSTEM.to_owned());
         let key = std::env::var("OXIWHISK_COMPAT_KEY").unwrap_or_else(|_| GUEST.to_owned());
@@ -39,7 +42,7 @@ impl Host {
             .trim_end_matches('/');
         let mut found = place.to_socket_addrs().unwrap_or_else(|problem| panic!("{place}: {problem}"));
         let address = found.next().unwrap_or_else(|| panic!("{place} has no address"));
-        Host { address, key, other, _server: None }
+        settings.is_empty().then_some(Host { address, key, other, _server: None })
     }
 }
 

@@ -11,7 +11,8 @@ fn folder() -> PathBuf {
 #[track_caller]
 fn check(name: &str) {
     let conversation = Conversation::read(&folder().join(format!("{name}.toml")));
-    let wrong = play(&conversation, &Host::from_environment());
+    let Some(host) = Host::for_conversation(&conversation) else { return };
+    let wrong = play(&conversation, &host);
     let steps = conversation.steps.len();
     assert!(
         wrong.is_empty(),
@@ -60,11 +61,13 @@ conversations! {
     logs
     names
     namespaces
+    operators
     packages
     results
     rules
     runtime
     sequences
+    throttles
     transport
     triggers
     web

@@ -19,7 +19,7 @@ impl Found {
             name: "dockerskeleton".to_owned(),
             ..ImageName::default()
         };
-        RuntimeManifest { runtimes, blackboxes: vec![skeleton] }
+        RuntimeManifest { runtimes, blackboxes: vec![skeleton], ..RuntimeManifest::default() }
     }
 
     /// Offers only what an operator's manifest lists, by its names: `python:3` is served by the best interpreter whose

@@ -96,6 +96,10 @@ impl Controller {
         let received = self.clock.unix_millis();
         let (parts, body) = request.into_parts();
         let transaction = self.transaction(&parts);
+        if transaction.extra_logging() {
+            let (method, path) = (&parts.method, parts.uri.path());
+            tracing::info!(%transaction, %method, path, "a request is followed closely");
+        }
         let vanity = self.vanity(&parts);
         let route =
             vanity.as_deref().map_or_else(|| paths::parse(parts.uri.path()), |rest| Route::Web { rest });

@@ -155,6 +155,11 @@ impl Controller {
     fn publish_open(&self, open: Open) -> Result<(), Refusal> {
         let message = open.message.clone();
         let id = message.activation_id;
+        if message.transaction_id.extra_logging() {
+            let (transaction, namespace) = (&message.transaction_id, &message.caller.namespace.name);
+            let ActivationMessage { action, blocking, journaled, .. } = &*message;
+            tracing::info!(%transaction, activation = %id, %namespace, action = %action.name, version = %action.version, kind = &*action.kind, blocking, journaled, "an activation is handed on");
+        }
         let deadline = self.clock.now() + patience(Duration::from_millis(message.action.limits.timeout));
         self.pending.open(deadline, open);
         self.balancer.publish(message).inspect_err(|_| drop(self.pending.close(id)))
@@ -170,6 +175,11 @@ impl Controller {
 
     fn finish(&self, open: Open, record: Arc<Activation>) {
         self.ended(&open.message.caller, &record);
+        let transaction = &open.message.transaction_id;
+        if transaction.extra_logging() {
+            let (id, status, duration) = (record.activation_id, record.response.status, record.duration);
+            tracing::info!(%transaction, activation = %id, status = status.text(), duration, "an activation has ended");
+        }
         open.response.end(&record);
         self.tell(&open.message, open.waiter, &record);
     }

@@ -1,4 +1,5 @@
 use crate::kit::{GUEST, Kit, Script};
+use controller::Config;
 use types::StatusCode;
 
 #[tokio::test]
@@ -235,4 +236,58 @@ async fn name_02_name_03_def_03_bad_names_are_400() {
     namespace.is_error(400, "The namespace contains illegal characters.");
     // HTTP-22: before the method.
     kit.own("PATCH", "/actions/a$b").send().await.is_error(400, illegal);
+}
+
+/// Keeps the messages of what is logged in this thread.
+#[derive(Clone, Default)]
+struct Logged(std::sync::Arc<parking_lot::Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Logged {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Text(String);
+        impl tracing::field::Visit for Text {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                if field.name() == "message" {
+                    self.0 = format!("{value:?}");
+                }
+            }
+        }
+        let mut text = Text(String::new());
+        event.record(&mut text);
+        self.0.lock().push(text.0);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test]
+async fn http_12_a_request_that_asks_for_it_is_logged_in_detail() {
+    for (extra_logging, lines) in [(true, 3), (false, 0)] {
+        let kit = Kit::with(Config { extra_logging, ..Config::default() }).await;
+        kit.action("guest/a", "").await;
+        let logged = Logged::default();
+        let guard = tracing::subscriber::set_default(logged.clone());
+        let path = "/actions/a?blocking=true";
+        assert_eq!(kit.post(path, "{}").await.status, 200);
+        assert!(logged.0.lock().is_empty(), "it did not ask");
+        let answer = kit.own("POST", path).header("x-ow-extra-logging", "on").json("{}").send().await;
+        assert_eq!(answer.status, 200);
+        drop(guard);
+        let said = logged.0.lock();
+        assert_eq!(said.len(), lines, "{said:?}");
+    }
 }
