@@ -1,7 +1,5 @@
 //! What a container is told, and what comes of one that fails in ways that nobody foresaw.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use container::fake::{Reaction, Script};
 use container::{ContainerSpec, InitRequest, RunRequest};
 use http::{Method, StatusCode};
