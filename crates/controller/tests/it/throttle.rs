@@ -21,7 +21,7 @@ async fn thr_01_invocations_per_minute() {
 }
 
 #[tokio::test]
-async fn err_15_thr_01_thr_03_thr_05_a_refusal_says_which_limit_and_when_to_come_back() {
+async fn err_15_thr_01_thr_03_thr_05_thr_10_a_refusal_says_which_limit_and_when_to_come_back() {
     let kit = Kit::new().await;
     kit.action("guest/a", "").await;
     kit.limit(UserLimits { invocations_per_minute: Some(1), ..UserLimits::default() }).await;
