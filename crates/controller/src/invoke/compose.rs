@@ -256,8 +256,8 @@ impl Way<'_> {
             trace: &self.message.trace,
         };
         let record = Arc::new(record.record());
-        self.controller.ended(caller, &record);
         let ticket = self.controller.keep_of(&self.message, &record, self.message.blocking);
+        self.controller.ended(caller, &record);
         (record, ticket)
     }
 }
