@@ -90,19 +90,7 @@ impl Cluster {
         let directory = LocalDirectory::new();
         let shutdown = Shutdown::new();
 
-        let scheduler = Scheduler::new(
-            scheduler::Config {
-                namespace_containers: config.namespace_containers,
-                ..scheduler::Config::default()
-            },
-            scheduler::Deps {
-                id: SchedulerId(0),
-                epoch: Epoch(1),
-                clock: clock.clone(),
-                directory: directory.clone(),
-            },
-            shutdown.watch(),
-        );
+        let scheduler = start_scheduler(config.namespace_containers, &clock, &directory, &shutdown);
         let scheduler_link: Arc<dyn SchedulerLink> = scheduler.clone();
         directory.add_scheduler(SchedulerId(0), &scheduler_link);
 
@@ -206,6 +194,22 @@ impl Cluster {
         let path = format!("/api/v1/namespaces/_/actions/{name}?{query}");
         self.request(Method::POST, &path, arguments.to_string()).await
     }
+}
+
+fn start_scheduler(
+    namespace_containers: Option<u32>,
+    clock: &Arc<dyn Clock>,
+    directory: &Arc<LocalDirectory>,
+    shutdown: &Shutdown,
+) -> Arc<Scheduler> {
+    let config = scheduler::Config { namespace_containers, ..scheduler::Config::default() };
+    let deps = scheduler::Deps {
+        id: SchedulerId(0),
+        epoch: Epoch(1),
+        clock: clock.clone(),
+        directory: directory.clone(),
+    };
+    Scheduler::new(config, deps, shutdown.watch())
 }
 
 /// A request as the guest.

@@ -79,7 +79,9 @@ impl Controller {
         if !wish.blocking {
             let promise = self.promise_callback(id, &invocation.caller, wanted).await?;
             let id = self.invoke_detached(invocation).await?;
-            promise.map(Promise::keep);
+            if let Some(promise) = promise {
+                promise.keep();
+            }
             return Ok(blocking::accepted(id).applying(wish.applied));
         }
         let reply = match self.invoke_waiting(invocation, wish.wait).await? {

@@ -244,7 +244,7 @@ mod tests {
     }
 
     fn tell(events: &Events, count: u64) {
-        let caller = rpc::ActivationMessage::for_tests().caller.clone();
+        let caller = rpc::ActivationMessage::for_tests().caller;
         for number in 0..count {
             events.tell(&caller, "Metric", 5, &number);
         }

@@ -141,7 +141,9 @@ impl Controller {
             trace: trace(headers).unwrap_or_else(|| TraceContext::root(id.bits(), span)),
         };
         let id = self.accept_fire(fire).await?;
-        promise.map(super::Promise::keep);
+        if let Some(promise) = promise {
+            promise.keep();
+        }
         Ok(blocking::accepted(id))
     }
 
