@@ -122,7 +122,7 @@ mod tests {
             let caller = caller(&stored);
             let key = secrets.key_for(&caller, ActivationId::from_bits(1), 10_000);
             assert_eq!(&*key.uuid, UUID);
-            assert_eq!(&*key.key == own, is_own);
+            assert_eq!(*key.key == own, is_own);
             if !is_own {
                 // A minute after the deadline.
                 let holder = Holder::of(&caller);

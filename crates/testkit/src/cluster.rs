@@ -77,6 +77,19 @@ impl Reply {
     }
 }
 
+impl ClusterConfig {
+    fn invoker(&self) -> invoker::Config {
+        invoker::Config {
+            pool: self.pool.clone(),
+            proxy: proxy::Config::default(),
+            payload: self.limits.payload,
+            truncation: self.limits.truncation,
+            keeping: self.controller.keeping,
+            durable_answers: true,
+        }
+    }
+}
+
 impl Cluster {
     /// Starts everything; containers do what `script` says.
     pub async fn start(config: ClusterConfig, script: impl Script) -> Cluster {
@@ -95,18 +108,8 @@ impl Cluster {
         directory.add_scheduler(SchedulerId(0), &scheduler_link);
 
         let secrets = Arc::new(Secrets::for_tests());
-        let limits = config.limits;
-        let (payload, truncation) = (limits.payload, limits.truncation);
-        let keeping = config.controller.keeping;
         let invoker = Invoker::new(
-            invoker::Config {
-                pool: config.pool,
-                proxy: proxy::Config::default(),
-                payload,
-                truncation,
-                keeping,
-                durable_answers: true,
-            },
+            config.invoker(),
             invoker::Deps {
                 id: InvokerId(0),
                 schedulers: vec![SchedulerId(0)],
@@ -123,7 +126,7 @@ impl Cluster {
         directory.add_invoker(InvokerId(0), &invoker_link);
 
         let controller = Controller::new(
-            controller::Config { limits, ..config.controller },
+            controller::Config { limits: config.limits, ..config.controller },
             controller::Deps {
                 artifacts,
                 activations: activations.clone(),

@@ -168,7 +168,7 @@ proptest! {
         let (mut promised, mut flying, mut settled) = (0, Vec::new(), 0);
         let mut known = std::collections::BTreeSet::new();
         let all = |bench: &mut Bench, step: u8, number: u32, flying: &[ActivationId]| match step {
-            0 => { let owner = if number % 2 == 0 { "a" } else { "b" };
+            0 => { let owner = if number.is_multiple_of(2) { "a" } else { "b" };
                    (known.insert(number) && bench.promise(number, owner).is_ok()).then(Vec::new) }
             1 => Some(bench.ended(number)),
             2 => Some(bench.after(WAIT)),

@@ -56,7 +56,7 @@ fn is_written(dir: &Path, text: &str) -> bool {
             return is_written(&path, text);
         }
         let bytes = std::fs::read(path).unwrap_or_default();
-        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+        memchr::memmem::find(&bytes, text.as_bytes()).is_some()
     })
 }
 

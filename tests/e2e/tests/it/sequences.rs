@@ -71,7 +71,8 @@ fn all_records(api: &Api) -> Vec<Value> {
     let mut all = Vec::new();
     loop {
         let path = format!("/activations?docs=true&limit=200&skip={}", all.len());
-        let page: Vec<Value> = serde_json::from_value(api.send("GET", &path, None).json()).unwrap();
+        let page: Vec<Value> =
+            serde_json::from_value(api.send("GET", &path, None).json()).expect("a list of records");
         if page.is_empty() {
             return all;
         }
