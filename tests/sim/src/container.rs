@@ -19,6 +19,8 @@ pub(crate) struct Container {
     /// The calls that are under way.
     calls: BTreeMap<u64, Call>,
     next_call: u64,
+    /// How many runs it takes at a time, as was agreed when it got its code.
+    slots: usize,
     /// The revision whose code it has.
     pub(crate) code: Option<Revision>,
     /// On which stream to the scheduler it was reported as created.
@@ -67,6 +69,7 @@ impl World {
             statuses: BTreeMap::new(),
             calls: BTreeMap::new(),
             next_call: 0,
+            slots: 1,
             code: None,
             tenure: None,
         };
@@ -102,6 +105,9 @@ impl World {
         } else {
             StatusCode::Success
         };
+        if let Some(there) = self.invokers[invoker].containers.get_mut(&id) {
+            there.slots = self.plan.actions[action.number].concurrency as usize;
+        }
         invariants::one_run::at_start(self, invoker, id, activation);
         self.note_status(invoker, id, activation, status);
         let event = Event::Initialised { activation, status, took };
@@ -128,7 +134,7 @@ impl World {
         self.note_status(invoker, id, activation, status);
         self.call(invoker, id, Call::Run(activation), took, Event::Ran { activation, status, took });
         let there = &self.invokers[invoker].containers[&id];
-        let (running, slots) = (there.running(), there.spec.slots as usize);
+        let (running, slots) = (there.running(), there.slots);
         if running > slots || there.is_frozen() {
             let frozen = there.is_frozen();
             self.violate("container", || format!("{running} runs of {slots} in {id}, frozen: {frozen}"));

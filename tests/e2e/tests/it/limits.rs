@@ -115,7 +115,8 @@ fn lim_02_a_payload_of_exactly_one_mebibyte_passes_and_one_byte_more_does_not() 
         assert_eq!(answer.status, 413, "{kind}");
         assert_shape(
             &answer.json(),
-            &json!({"error": "Request larger than allowed: 1048577 > 1048576 bytes.", "code": "{string}"}),
+            &json!({"error": "Request larger than allowed: 1048577 > 1048576 bytes.", "code": "{string}",
+                    "reason": "too_large", "size": 1_048_577, "allowed": 1_048_576}),
         );
     }
 }
