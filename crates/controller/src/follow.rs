@@ -165,7 +165,7 @@ impl Controller {
         let follower = self.followers.join(id).ok_or_else(|| {
             ApiError::throttled("Too many requests follow logs.").because("followers").retry_after(1)
         })?;
-        let body = match self.pending.queue_of(id, namespace) {
+        let body = match self.queue_of(id, namespace) {
             Some(queue) => {
                 let (out, pieces) = mpsc::channel(1);
                 let Some(controller) = self.this.upgrade() else { return Err(ApiError::unavailable()) };
@@ -188,6 +188,11 @@ impl Controller {
         };
         let reply = Reply::new(StatusCode::OK, body, Some(form.content_type()));
         Ok(reply.header(CACHE_CONTROL, HeaderValue::from_static("no-store")))
+    }
+
+    /// The queue of an activation of that namespace, if it has not ended.
+    fn queue_of(&self, id: ActivationId, namespace: &EntityName) -> Option<Arc<QueueKey>> {
+        self.pending.queue_of(id, namespace).or_else(|| self.on_the_way.queue_of(id, namespace))
     }
 
     async fn stored_logs(
@@ -261,18 +266,25 @@ impl Following {
     }
 
     fn ask(&self) {
+        let (follower, from) = (self.follower.number, self.seen);
+        if let Some(lines) = self.controller.on_the_way.lines(self.id, from) {
+            if !lines.is_empty() {
+                self.controller.followers.lines(Lines { follower, from, lines });
+            }
+            return;
+        }
         self.controller.balancer.follow(Follow {
             activation: self.id,
             queue: self.queue.clone(),
             controller: self.controller.id,
-            follower: self.follower.number,
-            from: self.seen,
+            follower,
+            from,
         });
     }
 
     /// The lines of an activation that has ended without this follower having heard of it.
     async fn ended_unheard(&self) -> Option<Vec<String>> {
-        if self.controller.pending.queue_of(self.id, &self.namespace).is_some() {
+        if self.controller.queue_of(self.id, &self.namespace).is_some() {
             return None;
         }
         let stored = self.controller.stored_logs(&self.namespace, self.id).await;

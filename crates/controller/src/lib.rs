@@ -115,7 +115,7 @@ impl Controller {
             gate: Gate::default(),
             fires: invoke::Fires::new(),
             operated,
-            on_the_way: OnTheWay::new(),
+            on_the_way: OnTheWay::default(),
             followers: Arc::default(),
             observer,
             callbacks,

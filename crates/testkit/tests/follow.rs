@@ -123,6 +123,29 @@ async fn what_has_ended_gives_what_is_stored() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn seq_14_parts_of_a_sequence_come_as_they_end() {
+    let parameters = json!({"parameters": [{"key": "text", "value": "part"}]});
+    let (cluster, free) = cluster(ClusterConfig::default(), parameters).await;
+    let sequence = json!({"exec": {"kind": "sequence", "components": ["/_/hello", "/_/hello"]}});
+    let path = "/api/v1/namespaces/_/actions/two";
+    let made = cluster.request(Method::PUT, path, sequence.to_string()).await;
+    assert_eq!(made.status, StatusCode::OK, "{made:?}");
+    let reply = cluster.invoke("two", "", json!({})).await;
+    let id = reply.json()["activationId"].as_str().unwrap().to_owned();
+    let mut response = follow(&cluster, &id, "*/*").await;
+    assert_eq!(response.status(), StatusCode::OK);
+    free.add_permits(1);
+    // The second part waits for a permit, so this came while the sequence was on its way.
+    let first = lines(&mut response, 1).await;
+    let record = format!("/api/v1/namespaces/_/activations/{id}");
+    assert_eq!(cluster.request(Method::GET, &record, "").await.status, StatusCode::NOT_FOUND);
+    free.add_permits(1);
+    let rest = lines(&mut response, 9).await;
+    assert_eq!((first.len(), rest.len()), (1, 1));
+    assert_eq!([first, rest].concat(), stored(&cluster, &id).await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_follows_what_is_queued_waits_and_hears_nothing_of_others() {
     let config = ClusterConfig { namespace_containers: Some(1), ..ClusterConfig::default() };
     let (cluster, free) = cluster(config, json!({})).await;

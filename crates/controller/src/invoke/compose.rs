@@ -1,5 +1,6 @@
 //! Running what has parts: sequences and compositions. What runs next is decided by `engine::compose`; here it is done.
 
+use super::on_the_way::Passage;
 use super::parameters::Arguments;
 use super::primitive::{Invocation, Ready};
 use super::record::Ended;
@@ -12,27 +13,9 @@ use rpc::{ActivationMessage, Refusal};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::oneshot;
 use types::json::Raw;
 use types::{Activation, ActivationId, FullyQualifiedName};
-
-/// How many sequences and compositions may be on their way, those inside others not counted. One more is refused as by
-/// a full queue.
-const MOST_ON_THE_WAY: usize = 10_000;
-
-/// The number of sequences and compositions that are on their way.
-#[derive(Debug)]
-pub(crate) struct OnTheWay(Arc<Semaphore>);
-
-impl OnTheWay {
-    pub(crate) fn new() -> OnTheWay {
-        OnTheWay(Arc::new(Semaphore::new(MOST_ON_THE_WAY)))
-    }
-
-    fn enter(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        self.0.clone().try_acquire_owned().map_err(|_| Refusal::QueueFull)
-    }
-}
 
 impl Controller {
     /// Runs something with parts to its end, in a task of its own: it goes on when the client does not wait any more.
@@ -42,12 +25,11 @@ impl Controller {
         form: Form,
         waiter: Option<oneshot::Sender<Arc<Activation>>>,
     ) -> Result<(), Refusal> {
-        let permit = self.on_the_way.enter()?;
+        let passage = self.on_the_way.enter(&ready.message)?;
         self.go_on("composition", move |controller| async move {
             let message = ready.message.clone();
-            let record = Way::new(&controller, ready).run(form).await;
+            let record = Way::new(&controller, ready, passage).run(form).await;
             controller.tell(&message, waiter, &record);
-            drop(permit);
         });
         Ok(())
     }
@@ -63,10 +45,11 @@ struct Way<'a> {
     place: Option<Place>,
     /// The arguments of a conductor's first run: they were laid over its own parameters when it was invoked.
     first: Option<Arguments>,
+    passage: Passage,
 }
 
 impl Way<'_> {
-    fn new(controller: &Controller, ready: Ready) -> Way<'_> {
+    fn new(controller: &Controller, ready: Ready, passage: Passage) -> Way<'_> {
         let Ready { action, caller, message, place } = ready;
         let conducts = matches!(action.form, Some(Form::Conductor { .. }));
         let first = conducts.then(|| Arguments {
@@ -74,7 +57,7 @@ impl Way<'_> {
             environment: message.environment.clone(),
             locks: message.locks.clone(),
         });
-        Way { controller, action, caller, message, place: Some(place), first }
+        Way { controller, action, caller, message, place: Some(place), first, passage }
     }
 
     /// The record, which is stored; on the disk, if a client waits and such answers are to be durable.
@@ -102,6 +85,7 @@ impl Way<'_> {
                 Command::Finish(finished) if finished.outermost => return self.finish(finished).await,
                 Command::Finish(finished) => drop(self.keep(&finished)),
             }
+            self.passage.note(composition.parts());
             commands.extend(out.drain(..));
         }
         unreachable!("a composition asks for something until its outermost end")

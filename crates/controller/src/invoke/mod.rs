@@ -8,6 +8,7 @@ mod blocking;
 mod compose;
 mod fire;
 mod intent;
+mod on_the_way;
 mod parameters;
 mod primitive;
 mod record;
@@ -17,8 +18,8 @@ mod streamed;
 mod wish;
 
 pub(crate) use blocking::Waited;
-pub(crate) use compose::OnTheWay;
 pub(crate) use fire::Fires;
+pub(crate) use on_the_way::OnTheWay;
 pub(crate) use primitive::Invocation;
 pub use recover::Recovered;
 pub(crate) use resolve::{ResolvedAction, deprecated};

@@ -14,7 +14,7 @@ pub(super) struct Frame<A> {
     pub(super) id: ActivationId,
     began: u64,
     pub(super) drive: Drive,
-    parts: Vec<ActivationId>,
+    pub(super) parts: Vec<ActivationId>,
     duration: u64,
     memory: Option<u64>,
 }

@@ -105,6 +105,12 @@ impl<A: Clone> Composition<A> {
         composition
     }
 
+    /// The parts of the outermost one that have ended, in their order (SEQ-14).
+    #[must_use]
+    pub fn parts(&self) -> &[ActivationId] {
+        self.frames.first().map_or(&[], |frame| &frame.parts)
+    }
+
     /// Takes one event and appends what is to be done about it. An event that answers nothing is passed over.
     pub fn handle(&mut self, event: Event<A>, out: &mut Vec<Command<A>>) {
         let next = match (event, std::mem::replace(&mut self.awaited, Awaited::Nothing)) {
