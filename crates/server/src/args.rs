@@ -1,7 +1,8 @@
 mod admin;
 
 pub(crate) use admin::{
-    AdminArgs, AdminCommand, CreateArgs, LimitsCommand, SetArgs, UserCommand, with_long_namespace,
+    AdminArgs, AdminCommand, CreateArgs, Database, DbCommand, LimitsCommand, SetArgs, UserCommand,
+    with_long_namespace,
 };
 
 use base::config::Override;

@@ -285,3 +285,35 @@ async fn auth_03_run_22_a_short_lived_key_is_good_until_its_end_or_until_its_sub
     kit.admin("POST", "/v1/subjects/alice/namespaces/alice/key").send().await;
     assert_eq!(namespace_of(&kit, &minted).await, Err(401));
 }
+
+#[tokio::test]
+async fn documents_come_in_pages_in_order_of_id() {
+    let kit = Kit::new().await;
+    for name in ["a", "b", "c"] {
+        let path = format!("/api/v1/namespaces/_/packages/{name}");
+        assert_eq!(kit.request("PUT", &path).json("{}").send().await.status, 200);
+    }
+    let page = async |query: &str| {
+        let answer = kit.admin("GET", &format!("/v1/documents/packages?{query}")).send().await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json
+    };
+    let first = page("limit=2").await;
+    let ids = |page: &serde_json::Value| -> Vec<String> {
+        page["documents"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        (ids(&first), &first["after"]),
+        (vec!["guest/a".to_owned(), "guest/b".to_owned()], &json!("guest/b"))
+    );
+    let rest = page("limit=2&docs=true&after=guest%2Fb").await;
+    assert_eq!(ids(&rest), ["guest/c"]);
+    assert_eq!(rest["documents"][0]["document"]["name"], "c");
+    assert!(rest.get("after").is_none());
+    assert_eq!(kit.admin("GET", "/v1/documents/callbacks").send().await.status, 404);
+}

@@ -1,7 +1,7 @@
 //! `oxiwhisk admin`, with the words and options of OpenWhisk's `wskadmin`, so that scripts carry over.
 
 use super::ConfigArgs;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -33,6 +33,33 @@ pub(crate) enum AdminCommand {
     /// Manage what namespaces may use.
     #[command(subcommand)]
     Limits(LimitsCommand),
+    /// Look into the store.
+    #[command(subcommand)]
+    Db(DbCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DbCommand {
+    /// Show what is stored, as JSON.
+    Get {
+        /// Which part of the store.
+        database: Database,
+        /// Only what is in this collection: actions, packages, triggers, rules; subjects, limits.
+        #[arg(short = 'w', long)]
+        view: Option<String>,
+        /// The documents too, and not their ids only.
+        #[arg(short, long)]
+        docs: bool,
+    },
+}
+
+/// What OpenWhisk keeps in a database each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Database {
+    /// Users and limits.
+    Subjects,
+    /// Actions, packages, triggers and rules.
+    Whisks,
 }
 
 #[derive(Debug, Subcommand)]

@@ -167,6 +167,31 @@ fn usr_03_keys_are_shown_again_only_where_they_are_sealed_and_lie_nowhere_as_the
 }
 
 #[test]
+fn the_store_is_shown_without_keys() {
+    let place = Place::start(&[]);
+    place.key("user create alice");
+    place.says("limits set alice --invocationsPerMinute 7", 0, "Limits successfully set for \"alice\"\n");
+    let ids = |line: &str| -> Vec<String> {
+        let shown: serde_json::Value = serde_json::from_str(&place.admin(line).stdout).expect("JSON");
+        let rows = shown["rows"].as_array().expect("rows");
+        assert_eq!(shown["total_rows"], rows.len(), "{line}");
+        rows.iter().map(|row| row["id"].as_str().expect("an id").to_owned()).collect()
+    };
+    assert_eq!(ids("db get subjects --view limits"), ["limits:alice"]);
+    assert_eq!(
+        ids("db get subjects -w subjects"),
+        ["subject:alice", "subject:guest", "subject:whisk.system"]
+    );
+    assert!(ids("db get whisks").is_empty());
+    let docs = place.admin("db get subjects --docs").stdout;
+    assert!(docs.contains(r#""invocationsPerMinute": 7"#) && docs.contains(r#""owner": true"#), "{docs}");
+    assert!(!docs.contains("hash") && !docs.contains("authkey"), "{docs}");
+    let wrong = place.admin("db get whisks --view subjects");
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.stderr.contains("actions, packages, triggers, rules"), "{}", wrong.stderr);
+}
+
+#[test]
 fn usr_04_limits_are_set_shown_and_deleted_as_with_wskadmin() {
     let place = Place::start(&[]);
     place.says("limits get space1", 0, "No limits found, default system limits apply\n");

@@ -3,6 +3,7 @@
 //! Whoever calls it shows the operator's credential, which is never that of a subject. Errors have the same shape as
 //! those of the API.
 
+mod documents;
 mod limits;
 mod paths;
 mod subjects;
@@ -92,6 +93,7 @@ impl Controller {
             }
             Route::Limits(namespace) => self.get_limits(&namespace).await,
             Route::Whois => self.whois(&asked).await,
+            Route::Documents(kind) => self.list_documents(kind, &asked).await,
         }
     }
 }

@@ -1,8 +1,10 @@
 //! From the path of an operator's request to what it names.
 
+use super::documents::KINDS;
 use crate::api::ApiError;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
+use store::DocumentKind;
 use types::EntityName;
 
 /// What a path below `/admin/v1` names.
@@ -28,10 +30,12 @@ pub(super) enum Route {
     Limits(EntityName),
     /// `whois`
     Whois,
+    /// `documents/KIND`
+    Documents(DocumentKind),
 }
 
 /// Every route, as the index shows it: path, methods, what it does.
-const ROUTES: [(&str, &str, &str); 10] = [
+const ROUTES: [(&str, &str, &str); 11] = [
     ("/admin/v1", INDEX, "this list"),
     ("/admin/v1/subjects", SUBJECTS, "the subjects in order of name"),
     (
@@ -54,6 +58,11 @@ const ROUTES: [(&str, &str, &str); 10] = [
         "what the namespace may use; PUT replaces the limits, PATCH changes those that are named",
     ),
     ("/admin/v1/whois", WHOIS, "whose key the one in the body is"),
+    (
+        "/admin/v1/documents/{kind}",
+        DOCUMENTS,
+        "what is stored in order of id, from behind `after`: actions, packages, triggers, rules, subjects or limits",
+    ),
 ];
 
 const INDEX: &str = "GET";
@@ -65,6 +74,7 @@ const KEY: &str = "POST";
 const MEMBERS: &str = "GET";
 const LIMITS: &str = "GET, PUT, PATCH, DELETE";
 const WHOIS: &str = "POST";
+const DOCUMENTS: &str = "GET";
 
 impl Route {
     /// The methods that it takes, as `Allow` says them.
@@ -79,6 +89,7 @@ impl Route {
             Route::Members(_) => MEMBERS,
             Route::Limits(_) => LIMITS,
             Route::Whois => WHOIS,
+            Route::Documents(_) => DOCUMENTS,
         }
     }
 }
@@ -102,6 +113,10 @@ pub(super) fn parse(rest: &str) -> Result<Route, ApiError> {
         ["v1", "namespaces", space, "subjects"] => Ok(Route::Members(namespace(space)?)),
         ["v1", "namespaces", space, "limits"] => Ok(Route::Limits(namespace(space)?)),
         ["v1", "whois"] => Ok(Route::Whois),
+        ["v1", "documents", kind] => {
+            let known = KINDS.iter().find(|(name, _)| *name == kind);
+            known.map(|(_, kind)| Route::Documents(*kind)).ok_or_else(ApiError::no_route)
+        }
         _ => Err(ApiError::no_route()),
     }
 }
@@ -134,7 +149,10 @@ mod tests {
     #[test]
     fn every_route_of_the_index_is_one_with_those_methods() {
         for (path, methods, _) in ROUTES {
-            let path = path.replace("{subject}", "alice%40home").replace("{namespace}", "space");
+            let path = path
+                .replace("{subject}", "alice%40home")
+                .replace("{namespace}", "space")
+                .replace("{kind}", "rules");
             let route = parse(path.strip_prefix("/admin/").unwrap());
             assert_eq!(route.unwrap_or_else(|_| panic!("{path}")).methods(), methods, "{path}");
         }

@@ -40,7 +40,7 @@ struct Question {
 
 /// A subject as it is shown.
 #[derive(Serialize)]
-struct SubjectView<'a> {
+pub(super) struct SubjectView<'a> {
     subject: &'a str,
     blocked: bool,
     namespaces: Vec<NamespaceView<'a>>,
@@ -316,7 +316,7 @@ fn shown_once(name: &str, namespace: EntityName, owner: bool, authkey: &AuthKey)
     Reply::of(&NewKey { subject: name.to_owned(), namespace, owner, authkey: authkey.to_string() })
 }
 
-fn view<'a>(subject: &'a SubjectDocument, keeper: Option<&Keeper>) -> SubjectView<'a> {
+pub(super) fn view<'a>(subject: &'a SubjectDocument, keeper: Option<&Keeper>) -> SubjectView<'a> {
     let namespace = |own: &'a NamespaceKey| NamespaceView {
         name: &own.name,
         uuid: &own.uuid,

@@ -1,6 +1,7 @@
 //! `oxiwhisk admin`: what `wskadmin` does, through the admin API of a running server. What it says, and its exit codes,
 //! are those of `wskadmin`.
 
+mod db;
 mod http;
 mod limits;
 mod user;
@@ -20,6 +21,7 @@ pub(crate) fn run(args: &AdminArgs) -> ExitCode {
     let done = match &args.command {
         AdminCommand::User(command) => user::run(command, || client(args)),
         AdminCommand::Limits(command) => client(args).and_then(|client| limits::run(command, &client)),
+        AdminCommand::Db(command) => client(args).and_then(|client| db::run(command, &client)),
     };
     match done {
         Ok(code) => ExitCode::from(code),
