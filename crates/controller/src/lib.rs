@@ -176,9 +176,10 @@ impl Controller {
     /// Returns when every activation that was accepted has ended, so the caller bounds the wait.
     pub async fn drain(&self) {
         self.gate.close();
-        self.observer.close();
         self.gate.emptied().await;
         self.pending.emptied().await;
+        // Not before, so that whoever reads events hears of the last end.
+        self.observer.close();
     }
 }
 

@@ -168,10 +168,18 @@ async fn a_reader_that_comes_back_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn a_stopping_server_ends_the_stream() {
+async fn a_stopping_server_ends_the_stream_after_the_last_activation() {
     let kit = kit().await;
-    let reader = Reader::open(&kit, "", None).await;
-    kit.controller.drain().await;
+    kit.action("guest/a", "").await;
+    kit.scheduler.will(Script::Silence);
+    let mut reader = Reader::open(&kit, "", None).await;
+    kit.post("/actions/a", "{}").await;
+    let running = kit.scheduler.last();
+    let finish = async { kit.scheduler.finish(&running, StatusCode::Success, "{}") };
+    tokio::join!(kit.controller.drain(), finish);
+    for kind in ["Metric", "Activation"] {
+        assert_eq!(reader.next().await.kind, kind);
+    }
     let end = tokio::time::timeout(Duration::from_secs(30), reader.body.collect()).await;
     assert!(end.expect("it ends").unwrap().to_bytes().is_empty());
 }
