@@ -12,7 +12,8 @@ use base::shutdown::{Phase, ShutdownWatch};
 use base::task::{OnPanic, spawn};
 use bytes::Bytes;
 use controller::{Body, Controller};
-use http::{HeaderValue, Method, Request, Response, header};
+use futures_util::FutureExt;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 use hyper::server::conn::http1;
@@ -21,6 +22,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use patient::Patient;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -167,13 +169,28 @@ impl Service {
             None => self.controller.wait().await,
         };
         // An idle connection keeps room for this future; boxed, that is a pointer instead of kilobytes.
-        let mut response = Box::pin(controller.handle(request)).await;
+        let mut response = guarded(Box::pin(controller.handle(request))).await;
         // WEB-36: without this, a placeholder would stand where no reason is known.
         if response.status().canonical_reason().is_none() {
             response.extensions_mut().insert(ReasonPhrase::from_static(b""));
         }
         response
     }
+}
+
+/// The answer, or that of a fault of the server where making it panics: that costs one request, and not the others of its
+/// connection (ERR-16).
+async fn guarded(answer: impl Future<Output = Response<Body>>) -> Response<Body> {
+    let made = AssertUnwindSafe(answer).catch_unwind().await;
+    made.unwrap_or_else(|_| {
+        tracing::error!("a request panicked");
+        // Upstream's id of a request that has none that is known.
+        let text = r#"{"error":"There was an internal server error.","code":"sid_unknown"}"#;
+        let mut response = Response::new(Body::new(text));
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    })
 }
 
 /// HTTP-09.

@@ -145,3 +145,14 @@ async fn a_stop_waits_for_nobody() {
     tokio::time::timeout(DEADLINE, running.ended).await.expect("the front ends").unwrap();
     closed(&mut waiting).await;
 }
+
+#[tokio::test]
+async fn err_16_a_panic_is_an_internal_error() {
+    use http_body_util::BodyExt;
+    let response = guarded(async { panic!("a fault of this test") }).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert!(body.starts_with(br#"{"error":"There was an internal server error.","code":""#), "{body:?}");
+    let answer = guarded(async { pong() }).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+}
