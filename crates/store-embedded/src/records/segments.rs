@@ -363,7 +363,19 @@ impl Segment {
         extent
     }
 
+    /// Records come first, then summaries, then names: what a reader finds in one tree leads it into those before, so it
+    /// must be there. A list that meets the same record in memory and here may take either.
     fn ingest(&self, batch: &Overlay) -> Result<(), Fault> {
+        let mut records = self.records.start_ingestion()?;
+        let mut value = Vec::new();
+        for record in batch.by_id() {
+            value.clear();
+            value.extend_from_slice(record.namespace.as_bytes());
+            value.push(0);
+            value.extend_from_slice(&record.text);
+            records.write(record.id.bits().to_be_bytes(), &*value)?;
+        }
+        records.finish()?;
         let record = |id| batch.get(id).ok_or("a record is listed and missing");
         let mut summaries = self.summaries.start_ingestion()?;
         for (namespace, places) in batch.index().by_namespace() {
@@ -378,17 +390,7 @@ impl Segment {
                 names.write(key(namespace, Some(path), place), [])?;
             }
         }
-        names.finish()?;
-        let mut records = self.records.start_ingestion()?;
-        let mut value = Vec::new();
-        for record in batch.by_id() {
-            value.clear();
-            value.extend_from_slice(record.namespace.as_bytes());
-            value.push(0);
-            value.extend_from_slice(&record.text);
-            records.write(record.id.bits().to_be_bytes(), &*value)?;
-        }
-        Ok(records.finish()?)
+        Ok(names.finish()?)
     }
 }
 
