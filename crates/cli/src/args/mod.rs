@@ -1,0 +1,47 @@
+//! The command line: global flags that may stand anywhere, parameters and annotations, and what is said of errors.
+
+mod globals;
+mod pairs;
+mod usage;
+
+pub(crate) use globals::Globals;
+pub(crate) use pairs::{Annotations, FeedParameters, Given, Parameters, TriggerParameters};
+pub(crate) use usage::{Unparsed, at_most, between};
+
+use crate::commands::Command;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser};
+use std::ffi::OsString;
+
+/// OpenWhisk's command line.
+#[derive(Debug, Parser)]
+#[command(name = "wsk", version, disable_help_subcommand = true, args_override_self = true)]
+#[command(about = "OpenWhisk cloud computing command line interface.")]
+pub(crate) struct Wsk {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Understands a command line.
+///
+/// # Errors
+/// When there is nothing to carry out: help was asked for, or something is wrong.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Wsk, Globals), Unparsed> {
+    let mut matches = command().try_get_matches_from(arguments)?;
+    let globals = Globals::of(&matches);
+    Ok((Wsk::from_arg_matches_mut(&mut matches)?, globals))
+}
+
+/// The whole tree of commands.
+pub(crate) fn command() -> clap::Command {
+    globals::everywhere(Wsk::command())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tree_of_commands_is_sound() {
+        command().debug_assert();
+    }
+}

@@ -1,0 +1,184 @@
+//! Parameters and annotations: `-p KEY VALUE`, `-P FILE`, `-a KEY VALUE`, `-A FILE`, in the order in which they stand.
+
+use crate::failure::{Failure, Outcome};
+use clap::{Arg, ArgAction, ArgMatches, Command, Error};
+use client::{KeyValue, KeyValues};
+use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
+
+/// One occurrence on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Given {
+    /// `-p KEY VALUE`
+    Pair(String, String),
+    /// `-P FILE`: a JSON object
+    File(PathBuf),
+}
+
+/// Defines a set of flags: pairs, and maybe files.
+macro_rules! pairs {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $pair:literal $short:literal $pair_help:literal
+     $(, $file:literal $file_short:literal $file_help:literal)?) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default)]
+        pub(crate) struct $name(pub(crate) Vec<Given>);
+
+        impl $name {
+            /// As one object; where a key is given twice, the last wins.
+            pub(crate) fn object(&self) -> Outcome<Map<String, Value>> {
+                object(&self.0, $what)
+            }
+
+            /// As the API wants them.
+            pub(crate) fn list(&self) -> Outcome<KeyValues> {
+                let pairs = self.object()?.into_iter();
+                Ok(pairs.map(|(key, value)| KeyValue { key, value, more: Map::new() }).collect())
+            }
+
+            /// Whether none was given.
+            pub(crate) fn is_empty(&self) -> bool {
+                self.0.is_empty()
+            }
+        }
+
+        impl clap::Args for $name {
+            fn augment_args(command: Command) -> Command {
+                let command = command.arg(pair_flag($pair, $short, $pair_help));
+                $(let command = command.arg(file_flag($file, $file_short, $file_help));)?
+                command
+            }
+
+            fn augment_args_for_update(command: Command) -> Command {
+                Self::augment_args(command)
+            }
+        }
+
+        impl clap::FromArgMatches for $name {
+            fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+                let mut found = pairs_of(matches, $pair);
+                $(found.extend(files_of(matches, $file));)?
+                found.sort_by_key(|(at, _)| *at);
+                Ok($name(found.into_iter().map(|(_, given)| given).collect()))
+            }
+
+            fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+                *self = Self::from_arg_matches(matches)?;
+                Ok(())
+            }
+        }
+    };
+}
+
+pairs!(
+    /// Parameters.
+    Parameters, "parameter",
+    "param" 'p' "Parameter: a value that is JSON is taken as such, anything else is a text",
+    "param-file" 'P' "File with parameters: a JSON object"
+);
+pairs!(
+    /// Annotations.
+    Annotations, "annotation",
+    "annotation" 'a' "Annotation: a value that is JSON is taken as such, anything else is a text",
+    "annotation-file" 'A' "File with annotations: a JSON object"
+);
+pairs!(
+    /// Parameters of a feed.
+    FeedParameters, "parameter",
+    "feed-param" 'F' "Parameter of the feed"
+);
+pairs!(
+    /// Parameters of a trigger that has a feed.
+    TriggerParameters, "parameter",
+    "trigger-param" 'T' "Parameter of the trigger"
+);
+
+fn pair_flag(long: &'static str, short: char, help: &'static str) -> Arg {
+    let flag = Arg::new(long).long(long).short(short).help(help).action(ArgAction::Append);
+    flag.num_args(2).value_names(["KEY", "VALUE"]).allow_hyphen_values(true)
+}
+
+fn file_flag(long: &'static str, short: char, help: &'static str) -> Arg {
+    let flag = Arg::new(long).long(long).short(short).help(help).action(ArgAction::Append);
+    flag.value_name("FILE").value_parser(clap::value_parser!(PathBuf))
+}
+
+fn pairs_of(matches: &ArgMatches, id: &str) -> Vec<(usize, Given)> {
+    let values: Vec<&String> = matches.get_many::<String>(id).into_iter().flatten().collect();
+    let places = matches.indices_of(id).into_iter().flatten().step_by(2);
+    places
+        .zip(values.chunks_exact(2))
+        .map(|(at, pair)| (at, Given::Pair(pair[0].clone(), pair[1].clone())))
+        .collect()
+}
+
+fn files_of(matches: &ArgMatches, id: &str) -> Vec<(usize, Given)> {
+    let places = matches.indices_of(id).into_iter().flatten();
+    let files = matches.get_many::<PathBuf>(id).into_iter().flatten();
+    places.zip(files).map(|(at, file)| (at, Given::File(file.clone()))).collect()
+}
+
+fn object(given: &[Given], what: &str) -> Outcome<Map<String, Value>> {
+    let mut object = Map::new();
+    for one in given {
+        match one {
+            Given::Pair(key, value) => {
+                object.insert(key.clone(), typed(value));
+            }
+            Given::File(file) => object.extend(object_in(file, what)?),
+        }
+    }
+    Ok(object)
+}
+
+/// A value of the command line: JSON where it is, else a text.
+fn typed(value: &str) -> Value {
+    serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()))
+}
+
+fn object_in(file: &Path, what: &str) -> Outcome<Map<String, Value>> {
+    let shown = file.display();
+    let text = std::fs::read_to_string(file).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            Failure::file(format!("File '{shown}' is not a valid file or it does not exist"))
+        }
+        _ => Failure::usage(format!("Unable to read the file '{shown}': {error}")),
+    })?;
+    serde_json::from_str(&text).map_err(|error| {
+        Failure::usage(format!("Invalid {what} argument '{shown}': no JSON object: {error}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Args as _, FromArgMatches as _};
+
+    fn parse(arguments: &[&str]) -> Parameters {
+        let command = Parameters::augment_args(Command::new("x").no_binary_name(true));
+        Parameters::from_arg_matches(&command.try_get_matches_from(arguments).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn values_are_json_where_they_can_be() {
+        let object =
+            parse(&["-p", "n", "1", "-p", "t", "one", "--param", "o", r#"{"a":[true]}"#, "-p", "-x", "-5"]);
+        let expected = serde_json::json!({"n": 1, "t": "one", "o": {"a": [true]}, "-x": -5});
+        assert_eq!(Value::Object(object.object().unwrap()), expected);
+    }
+
+    #[test]
+    fn the_last_of_pairs_and_files_wins() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("p.json");
+        std::fs::write(&file, r#"{"a": "file", "b": "file"}"#).unwrap();
+        let file = file.to_str().unwrap();
+        let object = parse(&["-p", "a", "first", "-P", file, "-p", "b", "last"]).object().unwrap();
+        assert_eq!(Value::Object(object), serde_json::json!({"a": "file", "b": "last"}));
+    }
+
+    #[test]
+    fn a_file_that_is_missing_or_no_object_is_named() {
+        let missing = parse(&["-P", "/no/such"]).object().unwrap_err();
+        assert!(missing.message.contains("/no/such") && missing.exit == 2, "{missing:?}");
+    }
+}

@@ -1,0 +1,84 @@
+//! Where output goes, and how it looks there.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+/// Standard output and standard error. Colour, bold and progress are for terminals; `NO_COLOR` and `TERM=dumb` turn
+/// colour off there too.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Console {
+    colour: bool,
+    out_is_terminal: bool,
+    err_is_terminal: bool,
+}
+
+impl Console {
+    pub(crate) fn new() -> Console {
+        let out_is_terminal = io::stdout().is_terminal();
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Console {
+            colour: out_is_terminal && !plain,
+            out_is_terminal,
+            err_is_terminal: io::stderr().is_terminal(),
+        }
+    }
+
+    /// Writes to standard output. Where nobody reads any more (`wsk … | head`), the process ends, as others do.
+    pub(crate) fn print(&self, text: impl AsRef<str>) {
+        self.print_bytes(text.as_ref().as_bytes());
+    }
+
+    /// The same, and ends the line.
+    pub(crate) fn line(&self, text: impl AsRef<str>) {
+        self.print(format!("{}\n", text.as_ref()));
+    }
+
+    /// The same as it is, which need not be text.
+    pub(crate) fn print_bytes(&self, bytes: &[u8]) {
+        let mut out = io::stdout().lock();
+        if out.write_all(bytes).and_then(|()| out.flush()).is_err() {
+            std::process::exit(0);
+        }
+    }
+
+    /// Writes a line to standard error.
+    pub(crate) fn error_line(&self, text: impl AsRef<str>) {
+        // Nothing is left to be told where standard error is closed.
+        let _ = writeln!(io::stderr(), "{}", text.as_ref());
+    }
+
+    /// `ok: text`, the answer to what was done.
+    pub(crate) fn ok(&self, text: impl AsRef<str>) {
+        self.line(format!("{} {}", self.green("ok:"), text.as_ref()));
+    }
+
+    /// Whether standard output is read by a person.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.out_is_terminal
+    }
+
+    /// Whether progress may be shown, on standard error.
+    pub(crate) fn shows_progress(&self) -> bool {
+        self.err_is_terminal
+    }
+
+    pub(crate) fn bold(&self, text: impl AsRef<str>) -> String {
+        self.styled("1", text.as_ref())
+    }
+
+    pub(crate) fn green(&self, text: impl AsRef<str>) -> String {
+        self.styled("32", text.as_ref())
+    }
+
+    pub(crate) fn red(&self, text: impl AsRef<str>) -> String {
+        self.styled("31", text.as_ref())
+    }
+
+    pub(crate) fn dim(&self, text: impl AsRef<str>) -> String {
+        self.styled("2", text.as_ref())
+    }
+
+    fn styled(&self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
