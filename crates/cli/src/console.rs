@@ -23,6 +23,12 @@ impl Console {
         }
     }
 
+    /// Without colour, and nobody before a terminal.
+    #[cfg(test)]
+    pub(crate) fn plain() -> Console {
+        Console { colour: false, out_is_terminal: false, err_is_terminal: false }
+    }
+
     /// Writes to standard output. Where nobody reads any more (`wsk … | head`), the process ends, as others do.
     pub(crate) fn print(&self, text: impl AsRef<str>) {
         self.print_bytes(text.as_ref().as_bytes());

@@ -12,6 +12,9 @@ use std::sync::{Arc, OnceLock};
 /// When this program was built, as the property `--cliversion`.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// The namespace of whoever asks.
+pub(crate) const OWN_NAMESPACE: &str = "_";
+
 /// What the commands share.
 #[derive(Debug)]
 pub(crate) struct Context {
@@ -89,8 +92,34 @@ fn unusable(error: ConfigError) -> Failure {
 
 /// Reads the name of an entity.
 pub(crate) fn qualified(text: &str) -> Outcome<QualifiedName> {
-    QualifiedName::parse(text).map_err(|error| {
-        // 149 is what upstream's CLI exits with here: 405, not allowed.
-        Failure::usage(format!("'{text}' is not a valid qualified name: {error}")).exit(149)
-    })
+    QualifiedName::parse(text)
+        .map_err(|error| Failure::usage(format!("'{text}' is not a valid qualified name: {error}")))
+}
+
+/// Reads the name of a namespace: `/NAMESPACE`, or nothing for that of whoever asks.
+pub(crate) fn namespace(text: Option<&String>) -> Outcome<String> {
+    let Some(text) = text else { return Ok(OWN_NAMESPACE.to_owned()) };
+    let name = qualified(text)?;
+    if name.name().is_empty() {
+        return Ok(name.namespace().to_owned());
+    }
+    Err(Failure::usage(format!(
+        "An entity name, '{}', was provided instead of a namespace. Valid namespaces are of the following format: \
+         /NAMESPACE.",
+        name.entity()
+    )))
+}
+
+/// The full name that rules, sequences and feeds refer to: `a` is `/_/a`.
+pub(crate) fn full_name(text: &str) -> String {
+    match text.split('/').collect::<Vec<_>>().as_slice() {
+        ["", ..] => text.to_owned(),
+        [_, _, _] => format!("/{text}"),
+        _ => format!("/{OWN_NAMESPACE}/{text}"),
+    }
+}
+
+/// A namespace as messages name it.
+pub(crate) fn shown(namespace: &str) -> &str {
+    if namespace == OWN_NAMESPACE { "default" } else { namespace }
 }

@@ -51,6 +51,12 @@ impl Failure {
         self
     }
 
+    /// With a pointer at `--help`.
+    pub(crate) fn pointing_at_help(mut self) -> Failure {
+        self.usage = true;
+        self
+    }
+
     /// What failed was shown already: only the exit code is left.
     pub(crate) fn told(mut self) -> Failure {
         self.told = true;
@@ -60,6 +66,12 @@ impl Failure {
     /// With the next thing to try.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same, with something before it.
+    pub(crate) fn prefixed(mut self, prefix: &str) -> Failure {
+        self.message.insert_str(0, prefix);
         self
     }
 

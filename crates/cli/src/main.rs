@@ -9,8 +9,12 @@ mod commands;
 mod console;
 mod context;
 mod failure;
+mod listing;
 mod output;
+mod projection;
 mod properties;
+mod suggest;
+mod summary;
 mod trace;
 
 use context::Context;

@@ -2,8 +2,11 @@
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
+use crate::projection::project;
+use client::QualifiedName;
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// How documents are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -39,6 +42,31 @@ impl Context {
         Ok(())
     }
 
+    /// Shows an entity that was got, or one field of it.
+    pub(crate) fn show_entity(
+        &self,
+        what: &str,
+        name: &QualifiedName,
+        document: &impl Serialize,
+        field: Option<&String>,
+        text: impl FnOnce(),
+    ) -> Outcome {
+        let Some(field) = field else {
+            return self.show(document, || {
+                self.console.ok(format!("got {what} {}", self.console.bold(name.entity())));
+                text();
+                Ok(())
+            });
+        };
+        let value = project(document, field);
+        self.show(&value, || {
+            let (name, field) = (self.console.bold(name.entity()), self.console.bold(field));
+            self.console.ok(format!("got {what} {name}, displaying field {field}"));
+            self.console.line(indented(&value));
+            Ok(())
+        })
+    }
+
     /// Says `ok: TEXT`, or where `--output` wants a document, shows the one that came of it.
     pub(crate) fn done(&self, document: &impl Serialize, text: impl AsRef<str>) -> Outcome {
         self.show(document, || {
@@ -58,6 +86,18 @@ pub(crate) fn pretty(document: &impl Serialize) -> String {
         return String::new();
     }
     String::from_utf8(text).unwrap_or_default()
+}
+
+/// The same, of JSON that is text already and keeps its order.
+pub(crate) fn indented(json: &RawValue) -> String {
+    let mut text = Vec::new();
+    let form = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+    let mut serializer = serde_json::Serializer::with_formatter(&mut text, form);
+    let mut reader = serde_json::Deserializer::from_str(json.get());
+    match serde_transcode::transcode(&mut reader, &mut serializer) {
+        Ok(()) => String::from_utf8(text).unwrap_or_default(),
+        Err(_) => json.get().to_owned(),
+    }
 }
 
 /// Rows for a list, a line for each field of anything else.

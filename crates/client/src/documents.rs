@@ -19,6 +19,11 @@ pub struct KeyValue {
 /// Parameters or annotations, in their order.
 pub type KeyValues = Vec<KeyValue>;
 
+/// Whether there is nothing to send or to show: an empty list is like none.
+fn nothing<T>(list: &Option<Vec<T>>) -> bool {
+    list.as_ref().is_none_or(Vec::is_empty)
+}
+
 /// What lists of parameters and annotations are asked for.
 pub trait WithKeyValues {
     /// The value of `key`.
@@ -63,13 +68,13 @@ pub struct Action {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exec: Option<Exec>,
     /// Its annotations.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "nothing")]
     pub annotations: Option<KeyValues>,
     /// Names of annotations that an update takes away.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub del_annotations: Vec<String>,
     /// What is merged under every payload.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "nothing")]
     pub parameters: Option<KeyValues>,
     /// Its limits.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,10 +154,10 @@ pub struct Trigger {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub activation_id: Option<String>,
     /// Its annotations.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "nothing")]
     pub annotations: Option<KeyValues>,
     /// What is merged under every payload.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "nothing")]
     pub parameters: Option<KeyValues>,
     /// Empty of a trigger.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -185,7 +190,7 @@ pub struct Rule {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// Its annotations.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "nothing")]
     pub annotations: Option<KeyValues>,
     /// `active` or `inactive`; empty in lists (LIST-10).
     pub status: String,
@@ -230,19 +235,19 @@ pub struct Package {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub publish: Option<bool>,
     /// Its annotations.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "nothing")]
     pub annotations: Option<KeyValues>,
     /// What is merged under the parameters of its actions.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "nothing")]
     pub parameters: Option<KeyValues>,
-    /// What it binds; empty of a package, and `false` in upstream's lists.
-    #[serde(skip_serializing_if = "Value::is_null")]
-    pub binding: Value,
-    /// Its actions.
+    /// What it binds.
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub binding: Option<Bound>,
+    /// Its actions.
+    #[serde(skip_serializing_if = "nothing")]
     pub actions: Option<Vec<Action>>,
     /// Those of its actions that are feeds.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "nothing")]
     pub feeds: Option<Vec<Action>>,
     /// When it was changed, in milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -250,6 +255,18 @@ pub struct Package {
     /// What else the server sent.
     #[serde(flatten)]
     pub more: Map<String, Value>,
+}
+
+/// Whether a package is a binding, and what it binds: `{}` of a package, `false` of one in upstream's lists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Bound {
+    /// A binding.
+    To(Binding),
+    /// A package.
+    Nothing {},
+    /// Either, in a list.
+    Flag(bool),
 }
 
 /// What a binding binds.

@@ -21,11 +21,11 @@ pub use activations::ActivationFilter;
 pub use answer::Answer;
 pub use config::{Config, ConfigError, base_url};
 pub use documents::{
-    Action, Activation, Binding, Exec, KeyValue, KeyValues, Limits, Package, Response, Rule, RuleRef,
+    Action, Activation, Binding, Bound, Exec, KeyValue, KeyValues, Limits, Package, Response, Rule, RuleRef,
     Trigger, WithKeyValues,
 };
 pub use error::Error;
-pub use name::{NameError, QualifiedName};
+pub use name::{NameError, QualifiedName, segment};
 pub use others::Info;
 pub use request::{Observer, Request, Sent, Silent};
 
@@ -39,9 +39,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
     /// At most so many; the server has a limit of its own (LIST-02), 0 is that limit.
-    pub limit: u64,
+    pub limit: i64,
     /// How many to leave out at the beginning.
-    pub skip: u64,
+    pub skip: i64,
 }
 
 /// A server, and who asks it. Cheap to clone; the clones share their connections.

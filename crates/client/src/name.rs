@@ -98,7 +98,8 @@ impl fmt::Display for QualifiedName {
 }
 
 /// `text` as a segment of a path.
-pub(crate) fn segment(text: &str) -> String {
+#[must_use]
+pub fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
 

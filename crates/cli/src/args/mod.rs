@@ -5,7 +5,7 @@ mod pairs;
 mod usage;
 
 pub(crate) use globals::Globals;
-pub(crate) use pairs::{Annotations, FeedParameters, Given, Parameters, TriggerParameters};
+pub(crate) use pairs::{Annotations, FeedParameters, Parameters, TriggerParameters};
 pub(crate) use usage::{Unparsed, at_most, between};
 
 use crate::commands::Command;

@@ -2,13 +2,13 @@
 
 use crate::failure::{Failure, Outcome};
 use clap::{Arg, ArgAction, ArgMatches, Command, Error};
-use client::{KeyValue, KeyValues};
+use client::{KeyValues, WithKeyValues as _};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
 /// One occurrence on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Given {
+enum Given {
     /// `-p KEY VALUE`
     Pair(String, String),
     /// `-P FILE`: a JSON object
@@ -21,7 +21,7 @@ macro_rules! pairs {
      $(, $file:literal $file_short:literal $file_help:literal)?) => {
         $(#[$doc])*
         #[derive(Clone, Debug, Default)]
-        pub(crate) struct $name(pub(crate) Vec<Given>);
+        pub(crate) struct $name(Vec<Given>);
 
         impl $name {
             /// As one object; where a key is given twice, the last wins.
@@ -29,10 +29,13 @@ macro_rules! pairs {
                 object(&self.0, $what)
             }
 
-            /// As the API wants them.
+            /// As the API wants them, in their order.
             pub(crate) fn list(&self) -> Outcome<KeyValues> {
-                let pairs = self.object()?.into_iter();
-                Ok(pairs.map(|(key, value)| KeyValue { key, value, more: Map::new() }).collect())
+                let mut list = KeyValues::new();
+                for one in &self.0 {
+                    values(one, $what)?.into_iter().for_each(|(key, value)| list.set(&key, value));
+                }
+                Ok(list)
             }
 
             /// Whether none was given.
@@ -120,14 +123,16 @@ fn files_of(matches: &ArgMatches, id: &str) -> Vec<(usize, Given)> {
 fn object(given: &[Given], what: &str) -> Outcome<Map<String, Value>> {
     let mut object = Map::new();
     for one in given {
-        match one {
-            Given::Pair(key, value) => {
-                object.insert(key.clone(), typed(value));
-            }
-            Given::File(file) => object.extend(object_in(file, what)?),
-        }
+        object.extend(values(one, what)?);
     }
     Ok(object)
+}
+
+fn values(given: &Given, what: &str) -> Outcome<Map<String, Value>> {
+    match given {
+        Given::Pair(key, value) => Ok(Map::from_iter([(key.clone(), typed(value))])),
+        Given::File(file) => object_in(file, what),
+    }
 }
 
 /// A value of the command line: JSON where it is, else a text.
@@ -138,9 +143,9 @@ fn typed(value: &str) -> Value {
 fn object_in(file: &Path, what: &str) -> Outcome<Map<String, Value>> {
     let shown = file.display();
     let text = std::fs::read_to_string(file).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            Failure::file(format!("File '{shown}' is not a valid file or it does not exist"))
-        }
+        std::io::ErrorKind::NotFound => Failure::file(format!(
+            "Failed to parse arguments: File '{shown}' is not a valid file or it does not exist"
+        )),
         _ => Failure::usage(format!("Unable to read the file '{shown}': {error}")),
     })?;
     serde_json::from_str(&text).map_err(|error| {

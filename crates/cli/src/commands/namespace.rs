@@ -1,8 +1,12 @@
 //! `wsk namespace`, and `wsk list`.
 
 use crate::args;
-use crate::context::Context;
+use crate::commands::rule;
+use crate::context::{Context, OWN_NAMESPACE, shown};
 use crate::failure::{Because as _, Outcome};
+use crate::listing::{self, ALL};
+use serde_json::json;
+use tokio::try_join;
 
 /// What can be done with namespaces.
 #[derive(Debug, clap::Subcommand)]
@@ -45,6 +49,33 @@ async fn list(rest: &[String], context: &Context) -> Outcome {
 }
 
 pub(crate) async fn get(arguments: Get, context: &Context) -> Outcome {
-    let _ = (arguments, context);
-    Ok(())
+    if arguments.rest != ["/_"] {
+        args::at_most(&arguments.rest, 0, "No arguments are required.")?;
+    }
+    let client = context.client()?;
+    let what = format!("Unable to obtain the list of entities for namespace '{}'", shown(OWN_NAMESPACE));
+    let (packages, actions, triggers, rules) = try_join!(
+        async { client.list_packages(OWN_NAMESPACE, ALL).await.because(&what) },
+        async { client.list_actions(OWN_NAMESPACE, None, ALL).await.because(&what) },
+        async { client.list_triggers(OWN_NAMESPACE, ALL).await.because(&what) },
+        async { client.list_rules(OWN_NAMESPACE, ALL).await.because(&what) },
+    )?;
+    let rules = rule::with_status(rules, OWN_NAMESPACE, context).await?;
+    let all = json!({"packages": packages, "actions": actions, "triggers": triggers, "rules": rules});
+    context.show(&all, || {
+        let console = context.console;
+        console.line(format!("Entities in namespace: {}", console.bold(shown(OWN_NAMESPACE))));
+        if arguments.name_sort {
+            listing::print(&listing::by_name(packages), context);
+            listing::print(&listing::by_name(actions), context);
+            listing::print(&listing::by_name(triggers), context);
+            listing::print(&listing::by_name(rules), context);
+        } else {
+            listing::print(&packages, context);
+            listing::print(&actions, context);
+            listing::print(&triggers, context);
+            listing::print(&rules, context);
+        }
+        Ok(())
+    })
 }
