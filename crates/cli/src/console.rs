@@ -8,6 +8,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 pub(crate) struct Console {
     colour: bool,
     out_is_terminal: bool,
+    unicode: bool,
     err_is_terminal: bool,
 }
 
@@ -19,6 +20,7 @@ impl Console {
         Console {
             colour: out_is_terminal && !plain,
             out_is_terminal,
+            unicode: unicode(),
             err_is_terminal: io::stderr().is_terminal(),
         }
     }
@@ -26,7 +28,7 @@ impl Console {
     /// Without colour, and nobody before a terminal.
     #[cfg(test)]
     pub(crate) fn plain() -> Console {
-        Console { colour: false, out_is_terminal: false, err_is_terminal: false }
+        Console { colour: false, out_is_terminal: false, unicode: false, err_is_terminal: false }
     }
 
     /// Writes to standard output. Where nobody reads any more (`wsk … | head`), the process ends, as others do.
@@ -63,6 +65,11 @@ impl Console {
         self.out_is_terminal
     }
 
+    /// Whether lines and blocks can be drawn with more than ASCII.
+    pub(crate) fn knows_unicode(&self) -> bool {
+        self.unicode
+    }
+
     /// Whether progress may be shown, on standard error.
     pub(crate) fn shows_progress(&self) -> bool {
         self.err_is_terminal
@@ -87,4 +94,11 @@ impl Console {
     fn styled(&self, code: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
+}
+
+/// Whether the locale is one of UTF-8.
+fn unicode() -> bool {
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
+    let locale = set.into_iter().find(|value| !value.is_empty()).unwrap_or_default().to_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
 }

@@ -14,7 +14,7 @@ use std::ffi::OsString;
 
 /// OpenWhisk's command line.
 #[derive(Debug, Parser)]
-#[command(name = "wsk", version, disable_help_subcommand = true, args_override_self = true)]
+#[command(name = "wsk", version, args_override_self = true)]
 #[command(about = "OpenWhisk cloud computing command line interface.")]
 pub(crate) struct Wsk {
     #[command(subcommand)]
@@ -26,9 +26,13 @@ pub(crate) struct Wsk {
 /// # Errors
 /// When there is nothing to carry out: help was asked for, or something is wrong.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Wsk, Globals), Unparsed> {
-    let mut matches = command().try_get_matches_from(arguments)?;
+    let mut command = command();
+    let arguments = usage::plain_switches(&command, arguments);
+    let mut matches =
+        command.try_get_matches_from_mut(arguments).map_err(|error| Unparsed::of(error, &command))?;
     let globals = Globals::of(&matches);
-    Ok((Wsk::from_arg_matches_mut(&mut matches)?, globals))
+    let wsk = Wsk::from_arg_matches_mut(&mut matches).map_err(|error| Unparsed::of(error, &command))?;
+    Ok((wsk, globals))
 }
 
 /// The whole tree of commands.

@@ -3,6 +3,7 @@
 mod action;
 mod activation;
 mod api;
+mod completion;
 mod namespace;
 mod package;
 mod project;
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     /// work with triggers
     #[command(subcommand)]
     Trigger(trigger::Trigger),
+    /// make a script that completes the command line of a shell
+    Completion(completion::Completion),
     /// list entities in the current namespace
     List(namespace::Get),
 }
@@ -64,6 +67,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Outcome {
         Command::Rule(command) => rule::run(command, context).await,
         Command::Sdk(command) => sdk::run(command, context).await,
         Command::Trigger(command) => trigger::run(command, context).await,
+        Command::Completion(arguments) => completion::run(&arguments, context),
         Command::List(arguments) => namespace::get(arguments, context).await,
     }
 }
