@@ -3,39 +3,12 @@
 use crate::failure::{Failure, Outcome};
 use base64::Engine as _;
 use client::Exec;
-use std::io::{Cursor, ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
-use zip::write::SimpleFileOptions;
+use project::{Disk, kind_of, kinds, pack};
+use std::io::ErrorKind;
+use std::path::Path;
 
 /// The image of actions that are an executable of their own.
 const NATIVE_IMAGE: &str = "openwhisk/dockerskeleton";
-
-/// The kinds of files.
-const KINDS: &[(&str, &str)] = &[
-    ("js", "nodejs"),
-    ("mjs", "nodejs"),
-    ("cjs", "nodejs"),
-    ("py", "python"),
-    ("jar", "java"),
-    ("swift", "swift"),
-    ("php", "php"),
-    ("rb", "ruby"),
-    ("rs", "rust"),
-    ("go", "go"),
-    ("balx", "ballerina"),
-];
-
-/// What a directory must have to be an action, and its kind.
-const ENTRIES: &[(&str, &str)] = &[
-    ("package.json", "nodejs"),
-    ("index.js", "nodejs"),
-    ("__main__.py", "python"),
-    ("index.php", "php"),
-    ("main.rb", "ruby"),
-];
-
-/// Files that do not belong into an archive.
-const LEFT_OUT: &[&str] = &[".git", ".hg", ".svn", ".DS_Store"];
 
 /// Where the code is, and what is said of it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -123,67 +96,29 @@ fn extension(path: &Path) -> &str {
 
 /// The language of a file or directory, without a version: the server knows its default.
 fn guessed(artifact: &Path) -> Outcome<&'static str> {
-    if artifact.is_dir() {
-        let found = ENTRIES.iter().find(|(file, _)| artifact.join(file).is_file());
-        return found.map(|(_, kind)| *kind).ok_or_else(|| {
-            let files: Vec<&str> = ENTRIES.iter().map(|(file, _)| *file).collect();
-            Failure::file(format!("the directory '{}' does not tell its kind", artifact.display()))
-                .hint(format!("give --kind, or one of the files {}", files.join(", ")))
-        });
+    if let Some(kind) = kind_of(artifact, &Disk) {
+        return Ok(kind);
     }
-    match extension(artifact) {
-        "zip" => Err(Failure::file(
+    let extension = extension(artifact);
+    Err(if artifact.is_dir() {
+        Failure::file(format!("the directory '{}' does not tell its kind", artifact.display()))
+            .hint(format!("give --kind, or {}", kinds()))
+    } else if extension == "zip" {
+        Failure::file(
             "creating an action from a .zip artifact requires specifying the action kind explicitly",
         )
-        .hint("give --kind, as in --kind nodejs:default")),
-        extension => {
-            KINDS.iter().find(|(known, _)| *known == extension).map(|(_, kind)| *kind).ok_or_else(|| {
-                let dotted = if extension.is_empty() { String::new() } else { format!(".{extension}") };
-                let known: Vec<&str> = KINDS.iter().map(|(known, _)| *known).collect();
-                Failure::file(format!("'{dotted}' is not a supported action runtime"))
-                    .hint(format!("give --kind, or a file that ends with one of {}", known.join(", ")))
-            })
-        }
-    }
+        .hint("give --kind, as in --kind nodejs:default")
+    } else {
+        let dotted = if extension.is_empty() { String::new() } else { format!(".{extension}") };
+        Failure::file(format!("'{dotted}' is not a supported action runtime"))
+            .hint(format!("give --kind, or {}", kinds()))
+    })
 }
 
-/// A directory with all that is in it as a zip archive. The same files give the same bytes.
+/// A directory with all that is in it as a zip archive.
 fn archive(directory: &Path) -> Outcome<Vec<u8>> {
-    let unpackable =
-        |error: String| Failure::general(format!("Unable to pack '{}': {error}", directory.display()));
-    let mut files = Vec::new();
-    collect(directory, &mut files).map_err(|error| unpackable(error.to_string()))?;
-    files.sort();
-    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for file in files {
-        let bytes =
-            std::fs::read(&file).map_err(|error| unpackable(format!("{}: {error}", file.display())))?;
-        let name = file.strip_prefix(directory).unwrap_or(&file).to_string_lossy().into_owned();
-        let options = SimpleFileOptions::default().unix_permissions(mode(&file));
-        let packed = archive.start_file(name, options).map_err(|error| unpackable(error.to_string()));
-        packed.and_then(|()| archive.write_all(&bytes).map_err(|error| unpackable(error.to_string())))?;
-    }
-    Ok(archive.finish().map_err(|error| unpackable(error.to_string()))?.into_inner())
-}
-
-fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(directory)? {
-        let entry = entry?;
-        if LEFT_OUT.iter().any(|name| entry.file_name() == *name) {
-            continue;
-        }
-        let path = entry.path();
-        // A link is followed: the archive has what it points to.
-        if path.is_dir() { collect(&path, files)? } else { files.push(path) }
-    }
-    Ok(())
-}
-
-/// Whether a file can be executed matters to native actions; the rest of its mode depends on the machine.
-fn mode(file: &Path) -> u32 {
-    use std::os::unix::fs::PermissionsExt as _;
-    let executable = file.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o100 != 0);
-    if executable { 0o755 } else { 0o644 }
+    pack(directory, &Disk, directory, &[], &[])
+        .map_err(|error| Failure::general(format!("Unable to pack '{}': {error}", directory.display())))
 }
 
 #[cfg(test)]
@@ -232,15 +167,9 @@ mod tests {
             std::fs::create_dir_all(dir.path().join("node_modules/x")).unwrap();
             std::fs::write(dir.path().join("package.json"), "{}").unwrap();
             std::fs::write(dir.path().join("node_modules/x/index.js"), "1").unwrap();
-            std::fs::create_dir(dir.path().join(".git")).unwrap();
-            std::fs::write(dir.path().join(".git/HEAD"), "x").unwrap();
-            (guessed(dir.path()).unwrap(), archive(dir.path()).unwrap())
+            exec_of(code(dir.path())).unwrap()
         };
-        let (kind, bytes) = pack();
-        assert_eq!(kind, "nodejs");
-        assert_eq!(bytes, pack().1);
-        let archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
-        let names: Vec<&str> = archive.file_names().collect();
-        assert_eq!(names, ["node_modules/x/index.js", "package.json"]);
+        assert_eq!(pack().kind, "nodejs:default");
+        assert_eq!(pack().code, pack().code);
     }
 }

@@ -1,0 +1,538 @@
+//! What a manifest means: the entities that it wants, with every input, variable and file in its place.
+
+use crate::code::{Files, kind_of, kinds, pack};
+use crate::entity::{Entity, FEED, FEED_INPUTS, Feed, Kind, MANAGED, Managed, hash, pairs};
+use crate::environment::interpolate;
+use crate::inputs::{Sources, values};
+use crate::manifest::{Action, Api, Inputs, Limits, Manifest, Package, Sequence};
+use base64::Engine as _;
+use serde_json::{Map, Value, json};
+use std::path::Path;
+
+/// The package whose actions stand outside packages.
+const DEFAULT: &str = "default";
+/// The image of actions that are an executable of their own.
+const NATIVE_IMAGE: &str = "openwhisk/dockerskeleton";
+
+/// How a manifest is understood.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// What overrides it.
+    pub deployment: Option<Manifest>,
+    /// Inputs of the command line, which win over all others of their name.
+    pub overrides: Map<String, Value>,
+    /// What manages the entities, if anything does.
+    pub managed: Option<Managed>,
+    /// What `GET /` of the server says it runs; `null` where it is not known.
+    pub runtimes: Value,
+    /// Whether a runtime that the server does not have is an error, not a warning.
+    pub strict: bool,
+}
+
+/// What a manifest wants.
+#[derive(Clone, Debug, Default)]
+pub struct Resolved {
+    /// Packages before what is in them, actions before sequences, triggers before rules.
+    pub entities: Vec<Entity>,
+    /// Routes of the API gateway.
+    pub apis: Vec<ApiRoute>,
+    /// Packages that come from elsewhere: their name, location and version.
+    pub repositories: Vec<(String, String, Option<String>)>,
+    /// What is odd, and does not stop anything.
+    pub warnings: Vec<String>,
+}
+
+/// A route of the API gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiRoute {
+    /// The name of the API.
+    pub api: String,
+    /// `/base`
+    pub base: String,
+    /// `/path`
+    pub path: String,
+    /// `get`, …
+    pub method: String,
+    /// `[PACKAGE/]NAME` of the web action.
+    pub action: String,
+    /// `json`, `http`, …
+    pub response: Option<String>,
+}
+
+/// What in a manifest cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {reason}")]
+pub struct Problem {
+    /// Where: `packages.p.actions.a`
+    pub place: String,
+    /// What.
+    pub reason: String,
+}
+
+/// Understands a manifest that lies in `directory`.
+///
+/// # Errors
+/// With the place and the reason, where something cannot be.
+pub fn resolve(
+    manifest: &Manifest,
+    directory: &Path,
+    files: &dyn Files,
+    variable: &dyn Fn(&str) -> Option<String>,
+    options: &Options,
+) -> Result<Resolved, Problem> {
+    let mut resolved = Resolved::default();
+    for unknown in &manifest.unknown {
+        resolved.warnings.push(format!("{unknown} is not known, and is ignored"));
+    }
+    let project_inputs = manifest.project.as_ref().map(|project| project.inputs.clone()).unwrap_or_default();
+    let none = Map::new();
+    let sources = Sources { variable, above: &none, overrides: &options.overrides };
+    let project = values(&project_inputs, &sources).map_err(|reason| problem("project", reason))?;
+    for (key, package) in manifest.packages() {
+        let name = interpolate(key, variable);
+        let name = if name.is_empty() { from_inputs(key, &project) } else { name };
+        if name.is_empty() {
+            return Err(problem("packages", format!("the package '{key}' has no name")));
+        }
+        let overlay = options.deployment.iter().flat_map(Manifest::packages);
+        let overlay =
+            overlay.filter(|(other, _)| interpolate(other, variable) == name).map(|(_, package)| package);
+        let overlay = overlay.cloned().next().unwrap_or_default();
+        let mut one = OnePackage {
+            name: &name,
+            inputs: Map::new(),
+            overlay,
+            directory,
+            files,
+            variable,
+            options,
+            resolved: &mut resolved,
+        };
+        one.all(package, &project)?;
+    }
+    // Sequences may have sequences of other packages as parts.
+    resolved.entities.sort_by_key(|entity| order(entity.kind));
+    sequences_in_order(&mut resolved.entities);
+    Ok(resolved)
+}
+
+/// The order in which things are made.
+pub(crate) fn order(kind: Kind) -> u8 {
+    match kind {
+        Kind::Package => 0,
+        Kind::Binding => 1,
+        Kind::Action => 2,
+        Kind::Sequence => 3,
+        Kind::Trigger => 4,
+        Kind::Rule => 5,
+    }
+}
+
+/// A sequence stands behind those that are its parts.
+fn sequences_in_order(entities: &mut [Entity]) {
+    let first = entities.iter().position(|entity| entity.kind == Kind::Sequence).unwrap_or(entities.len());
+    let count = entities.iter().filter(|entity| entity.kind == Kind::Sequence).count();
+    let sequences = &mut entities[first..first + count];
+    // Few, and mostly in order already: as often as there are sequences, each moves in front of whoever needs it.
+    for _ in 0..sequences.len() {
+        for at in 0..sequences.len() {
+            for later in at + 1..sequences.len() {
+                let needed = Value::String(format!("/_/{}", sequences[later].name));
+                let parts = sequences[at].document["exec"]["components"].as_array();
+                if parts.is_some_and(|parts| parts.contains(&needed)) {
+                    sequences.swap(at, later);
+                }
+            }
+        }
+    }
+}
+
+fn problem(place: impl Into<String>, reason: impl Into<String>) -> Problem {
+    Problem { place: place.into(), reason: reason.into() }
+}
+
+/// The text that an input gives to the name `$KEY`.
+fn from_inputs(key: &str, inputs: &Map<String, Value>) -> String {
+    let name = key.trim_start_matches('$').trim_start_matches('{').trim_end_matches('}');
+    inputs.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// A package that is being understood.
+struct OnePackage<'a> {
+    name: &'a str,
+    /// Of the project and the package.
+    inputs: Map<String, Value>,
+    /// What a deployment file says of the package.
+    overlay: Package,
+    directory: &'a Path,
+    files: &'a dyn Files,
+    variable: &'a dyn Fn(&str) -> Option<String>,
+    options: &'a Options,
+    resolved: &'a mut Resolved,
+}
+
+impl OnePackage<'_> {
+    fn all(&mut self, package: &Package, project: &Map<String, Value>) -> Result<(), Problem> {
+        self.inputs.clone_from(project);
+        let place = format!("packages.{}", self.name);
+        let own = self.values(&place, &overlaid(&package.inputs, &self.overlay.inputs))?;
+        self.inputs.extend(own);
+        if self.name != DEFAULT {
+            self.package(package);
+        }
+        for (key, dependency) in &package.dependencies {
+            self.dependency(key, dependency)?;
+        }
+        for (key, action) in &package.actions {
+            self.action(key, action)?;
+        }
+        for (key, sequence) in &package.sequences {
+            self.sequence(key, sequence)?;
+        }
+        for (key, trigger) in &package.triggers {
+            self.trigger(key, trigger)?;
+        }
+        for (key, rule) in &package.rules {
+            let document = json!({
+                "trigger": format!("/_/{}", self.named(&rule.trigger)),
+                "action": self.full(&self.named(&rule.action)),
+                "annotations": self.annotations(&rule.annotations, &Map::new()),
+            });
+            self.add(Kind::Rule, self.named(key), document, None);
+        }
+        self.apis(package);
+        Ok(())
+    }
+
+    fn package(&mut self, package: &Package) {
+        let annotations = self.annotations(&package.annotations, &self.overlay.annotations);
+        let mut document = json!({
+            "publish": package.public, "parameters": pairs(&self.inputs), "annotations": annotations,
+        });
+        if let Some(version) = package.version.as_deref().and_then(semver) {
+            document["version"] = version.into();
+        }
+        self.add(Kind::Package, self.name.to_owned(), document, None);
+    }
+
+    fn dependency(&mut self, key: &str, dependency: &crate::Dependency) -> Result<(), Problem> {
+        let place = format!("packages.{}.dependencies.{key}", self.name);
+        let location = interpolate(&dependency.location, self.variable);
+        let inputs = self.values(&place, &dependency.inputs)?;
+        let is_repository =
+            location.contains("github.com") || location.contains("://") || location.starts_with("git@");
+        if is_repository {
+            self.resolved.repositories.push((self.named(key), location, dependency.version.clone()));
+            return Ok(());
+        }
+        let parts: Vec<&str> = location.trim_matches('/').split('/').collect();
+        let [namespace, name] = parts.as_slice() else {
+            let reason = format!("the location is /NAMESPACE/PACKAGE or a repository, not '{location}'");
+            return Err(problem(place, reason));
+        };
+        let annotations = self.annotations(&dependency.annotations, &Map::new());
+        let document = json!({
+            "binding": {"namespace": namespace, "name": name}, "parameters": pairs(&inputs), "annotations": annotations,
+        });
+        self.add(Kind::Binding, self.named(key), document, None);
+        Ok(())
+    }
+
+    fn action(&mut self, key: &str, action: &Action) -> Result<(), Problem> {
+        let place = format!("packages.{}.actions.{key}", self.name);
+        let over = self.overlay.actions.get(key).cloned().unwrap_or_default();
+        let inputs = self.values(&place, &overlaid(&action.inputs, &over.inputs))?;
+        let mut annotations = self.interpolated(&action.annotations, &over.annotations);
+        if let Some(web) = action.web.as_deref().or(action.web_export.as_deref()) {
+            web_annotations(web, &mut annotations).map_err(|reason| problem(&place, reason))?;
+        }
+        if action.raw_http == Some(true) {
+            annotations
+                .extend([("web-export".to_owned(), json!(true)), ("raw-http".to_owned(), json!(true))]);
+        }
+        if let Some(secret) = &action.require_whisk_auth {
+            annotations.insert("require-whisk-auth".to_owned(), secret.clone());
+        }
+        if action.conductor {
+            annotations.insert("conductor".to_owned(), json!(true));
+        }
+        let mut document = json!({
+            "exec": self.exec(&place, action)?,
+            "parameters": pairs(&inputs),
+            "annotations": self.marked(annotations),
+        });
+        if let Some(limits) = action.limits.as_ref().map(|limits| self.limits(&place, limits)) {
+            document["limits"] = limits;
+        }
+        let name = self.within(&self.named(key));
+        self.add(Kind::Action, name, document, None);
+        Ok(())
+    }
+
+    fn limits(&mut self, place: &str, limits: &Limits) -> Value {
+        for (name, limit) in [
+            ("userInvocationRate", limits.user_invocation_rate),
+            ("codeSize", limits.code_size),
+            ("parameterSize", limits.parameter_size),
+        ] {
+            if limit.is_some() {
+                self.resolved
+                    .warnings
+                    .push(format!("{place}.limits.{name} is no limit of an action, and is ignored"));
+            }
+        }
+        let known = [
+            ("timeout", limits.timeout),
+            ("memory", limits.memory_size),
+            ("logs", limits.log_size),
+            ("concurrency", limits.concurrent_activations),
+        ];
+        known.into_iter().filter_map(|(name, limit)| Some((name.to_owned(), json!(limit?)))).collect()
+    }
+
+    fn exec(&mut self, place: &str, action: &Action) -> Result<Value, Problem> {
+        let function = action.function.as_ref().map(|function| interpolate(function, self.variable));
+        let (mut exec, guessed) = match (&action.code, function) {
+            (_, Some(function)) => self.function(place, action, &function)?,
+            (Some(code), None) => (json!({ "code": code }), None),
+            (None, None) if action.docker.is_some() => (json!({}), None),
+            (None, None) => return Err(problem(place, "an action has a function, code, or a docker image")),
+        };
+        exec["kind"] = match &action.docker {
+            Some(image) => {
+                exec["image"] = interpolate(image, self.variable).into();
+                "blackbox".into()
+            }
+            None if action.native => {
+                exec["image"] = NATIVE_IMAGE.into();
+                "blackbox".into()
+            }
+            None => self.kind(place, action, guessed)?.into(),
+        };
+        if let Some(main) = &action.main {
+            exec["main"] = interpolate(main, self.variable).into();
+        }
+        Ok(exec)
+    }
+
+    /// The code of a file or directory, and the language that it tells.
+    fn function(
+        &self,
+        place: &str,
+        action: &Action,
+        function: &str,
+    ) -> Result<(Value, Option<&'static str>), Problem> {
+        if function.contains("://") {
+            return Err(problem(place, format!("'{function}' is not on this machine; download it first")));
+        }
+        let path = self.directory.join(function);
+        let path = path.components().collect::<std::path::PathBuf>();
+        let unreadable =
+            |error: std::io::Error| problem(place, format!("function {}: {error}", path.display()));
+        let guessed = kind_of(&path, self.files);
+        let (bytes, is_archive) = if self.files.is_directory(&path) {
+            let packed = pack(&path, self.files, self.directory, &action.include, &action.exclude);
+            (packed.map_err(unreadable)?, true)
+        } else {
+            let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+            (self.files.read(&path).map_err(unreadable)?, ["zip", "jar", "balx"].contains(&extension))
+        };
+        let encoded = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+        let code = match String::from_utf8(bytes) {
+            Ok(text) if !is_archive => text,
+            Ok(text) => encoded(text.as_bytes()),
+            Err(binary) => encoded(binary.as_bytes()),
+        };
+        Ok((json!({ "code": code }), guessed))
+    }
+
+    /// The kind: what is written, where the server has it, or what the file tells.
+    fn kind(&mut self, place: &str, action: &Action, guessed: Option<&str>) -> Result<String, Problem> {
+        let Some(runtime) = action.runtime.as_ref().map(|runtime| interpolate(runtime, self.variable)) else {
+            let language = guessed.ok_or_else(|| {
+                problem(place, format!("the kind is not told: give a runtime, {}", kinds()))
+            })?;
+            return Ok(format!("{language}:default"));
+        };
+        let kind = if runtime.contains(':') { runtime } else { format!("{runtime}:default") };
+        let known = kinds_of_server(&self.options.runtimes);
+        let (language, _) = kind.split_once(':').unwrap_or((&kind, ""));
+        let has = |kind: &str| known.iter().any(|known| known == kind);
+        let language_known = known.iter().any(|known| known.split(':').next() == Some(language));
+        if known.is_empty() || has(&kind) || (kind.ends_with(":default") && language_known) {
+            return Ok(kind);
+        }
+        match guessed {
+            Some(guessed) if !self.options.strict => {
+                let instead = format!("{guessed}:default");
+                let warning =
+                    format!("{place}: the server has no runtime '{kind}'; {instead} is used instead");
+                self.resolved.warnings.push(warning);
+                Ok(instead)
+            }
+            _ => Err(problem(
+                place,
+                format!("the server has no runtime '{kind}'; it has {}", known.join(", ")),
+            )),
+        }
+    }
+
+    fn sequence(&mut self, key: &str, sequence: &Sequence) -> Result<(), Problem> {
+        let place = format!("packages.{}.sequences.{key}", self.name);
+        let parts = sequence.actions.split(',').map(str::trim).filter(|part| !part.is_empty());
+        let components: Vec<String> = parts.map(|part| self.full(&self.named(part))).collect();
+        if components.is_empty() {
+            return Err(problem(place, "a sequence has actions"));
+        }
+        let mut annotations = self.interpolated(&sequence.annotations, &Map::new());
+        if let Some(web) = &sequence.web {
+            web_annotations(web, &mut annotations).map_err(|reason| problem(&place, reason))?;
+        }
+        let document = json!({
+            "exec": {"kind": "sequence", "components": components}, "annotations": self.marked(annotations),
+        });
+        let name = self.within(&self.named(key));
+        self.add(Kind::Sequence, name, document, None);
+        Ok(())
+    }
+
+    fn trigger(&mut self, key: &str, trigger: &crate::manifest::Trigger) -> Result<(), Problem> {
+        let place = format!("packages.{}.triggers.{key}", self.name);
+        let over = self.overlay.triggers.get(key).cloned().unwrap_or_default();
+        let inputs = self.values(&place, &overlaid(&trigger.inputs, &over.inputs))?;
+        let mut annotations = self.interpolated(&trigger.annotations, &over.annotations);
+        let feed = trigger.feed.as_ref().map(|feed| self.full(&self.named(feed)));
+        let mut document = json!({});
+        let feed = match feed {
+            Some(action) => {
+                let told = Value::Object(inputs.clone()).to_string();
+                annotations.insert(FEED.to_owned(), json!(action));
+                annotations.insert(FEED_INPUTS.to_owned(), json!(hash(told.as_bytes())));
+                Some(Feed { action, inputs })
+            }
+            None => {
+                document["parameters"] = pairs(&inputs);
+                None
+            }
+        };
+        document["annotations"] = self.marked(annotations);
+        self.add(Kind::Trigger, self.named(key), document, feed);
+        Ok(())
+    }
+
+    fn apis(&mut self, package: &Package) {
+        for (api, bases) in &package.apis {
+            for (base, paths) in bases {
+                for (path, actions) in paths {
+                    for (action, how) in actions {
+                        let (method, response) = match how {
+                            Api::Method(method) => (method.clone(), None),
+                            Api::Described { method, response } => (method.clone(), response.clone()),
+                        };
+                        self.resolved.apis.push(ApiRoute {
+                            api: self.named(api),
+                            base: slashed(base),
+                            path: slashed(path),
+                            method: method.to_lowercase(),
+                            action: self.within(&self.named(action)),
+                            response,
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, kind: Kind, name: String, document: Value, feed: Option<Feed>) {
+        self.resolved.entities.push(Entity { kind, name, document, feed });
+    }
+
+    fn values(&self, place: &str, inputs: &Inputs) -> Result<Map<String, Value>, Problem> {
+        let sources =
+            Sources { variable: self.variable, above: &self.inputs, overrides: &self.options.overrides };
+        values(inputs, &sources).map_err(|reason| problem(place, reason))
+    }
+
+    /// A name, which may be a variable or an input.
+    fn named(&self, text: &str) -> String {
+        let name = interpolate(text, self.variable);
+        if name.is_empty() { from_inputs(text, &self.inputs) } else { name }
+    }
+
+    /// `PACKAGE/NAME`, of what belongs to this package.
+    fn within(&self, name: &str) -> String {
+        if self.name == DEFAULT { name.to_owned() } else { format!("{}/{name}", self.name) }
+    }
+
+    /// The full name of an action that is named from this package.
+    fn full(&self, name: &str) -> String {
+        match name.trim_start_matches('/').split('/').count() {
+            1 => format!("/_/{}", self.within(name)),
+            2 if !name.starts_with('/') => format!("/_/{name}"),
+            _ => format!("/{}", name.trim_start_matches('/')),
+        }
+    }
+
+    fn interpolated(&self, own: &Map<String, Value>, over: &Map<String, Value>) -> Map<String, Value> {
+        let value = |value: &Value| match value {
+            Value::String(text) => Value::String(interpolate(text, self.variable)),
+            other => other.clone(),
+        };
+        own.iter().chain(over).map(|(key, found)| (key.clone(), value(found))).collect()
+    }
+
+    fn annotations(&self, own: &Map<String, Value>, over: &Map<String, Value>) -> Value {
+        self.marked(self.interpolated(own, over))
+    }
+
+    /// Annotations as the API takes them, with the mark of what manages the project.
+    fn marked(&self, mut annotations: Map<String, Value>) -> Value {
+        if let Some(managed) = &self.options.managed {
+            annotations.insert(MANAGED.to_owned(), managed.annotation());
+        }
+        pairs(&annotations)
+    }
+}
+
+/// What a manifest declares, with the values of a deployment file; one that only the latter has is added.
+fn overlaid(own: &Inputs, over: &Inputs) -> Inputs {
+    let mut inputs = own.clone();
+    inputs.extend(over.iter().map(|(name, input)| (name.clone(), input.clone())));
+    inputs
+}
+
+fn slashed(path: &str) -> String {
+    format!("/{}", path.trim_start_matches('/'))
+}
+
+/// `1` and `1.0` as `1.0.0`; nothing that is no version.
+fn semver(text: &str) -> Option<String> {
+    let mut numbers = text.split('.').map(|part| part.parse::<u32>().ok()).collect::<Option<Vec<_>>>()?;
+    numbers.resize(3, 0);
+    Some(numbers.iter().map(u32::to_string).collect::<Vec<_>>().join("."))
+}
+
+/// WEB-40: what `web` stands for.
+fn web_annotations(web: &str, annotations: &mut Map<String, Value>) -> Result<(), String> {
+    let (export, raw) = match web.to_lowercase().as_str() {
+        "yes" | "true" => (true, false),
+        "raw" => (true, true),
+        "no" | "false" => (false, false),
+        _ => return Err(format!("web is yes, true, raw, no or false, not '{web}'")),
+    };
+    for (key, value) in [("web-export", export), ("raw-http", raw), ("final", export)] {
+        annotations.insert(key.to_owned(), json!(value));
+    }
+    Ok(())
+}
+
+/// The kinds of a runtime manifest that are not deprecated.
+fn kinds_of_server(manifest: &Value) -> Vec<String> {
+    let runtimes = manifest["runtimes"].as_object().into_iter().flatten();
+    let kinds = runtimes.flat_map(|(_, kinds)| kinds.as_array().into_iter().flatten());
+    let current = kinds.filter(|kind| kind["deprecated"] != Value::Bool(true));
+    current.filter_map(|kind| kind["kind"].as_str().map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests;
