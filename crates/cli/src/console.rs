@@ -55,6 +55,12 @@ impl Console {
         let _ = writeln!(io::stderr(), "{}", text.as_ref());
     }
 
+    /// Writes to standard error without ending the line, for what is written over.
+    pub(crate) fn progress(&self, text: &str) {
+        let mut err = io::stderr().lock();
+        let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+    }
+
     /// `ok: text`, the answer to what was done.
     pub(crate) fn ok(&self, text: impl AsRef<str>) {
         self.line(format!("{} {}", self.green("ok:"), text.as_ref()));

@@ -50,18 +50,23 @@ impl Context {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
+        let client = self.client_of(None, None)?;
+        Ok(self.client.get_or_init(|| client))
+    }
+
+    /// The same server for somebody else, or another one.
+    pub(crate) fn client_of(&self, host: Option<String>, auth: Option<String>) -> Outcome<Client> {
         let given = |value: &String| Some(value.clone()).filter(|value| !value.is_empty());
         let config = Config {
-            host: self.properties.host.clone(),
+            host: host.unwrap_or_else(|| self.properties.host.clone()),
             version: self.properties.version.clone(),
-            auth: given(&self.properties.auth),
+            auth: auth.or_else(|| given(&self.properties.auth)),
             cert: given(&self.properties.cert),
             key: given(&self.properties.key),
             insecure: self.globals.insecure,
             user_agent: format!("OpenWhisk-CLI/1.0 ({VERSION}) {} {}", std::env::consts::OS, arch()),
         };
-        let client = Client::new(config).map_err(unusable)?.observed_by(Arc::new(self.trace.clone()));
-        Ok(self.client.get_or_init(|| client))
+        Ok(Client::new(config).map_err(unusable)?.observed_by(Arc::new(self.trace.clone())))
     }
 
     /// The form in which documents are shown.

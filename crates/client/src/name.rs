@@ -77,7 +77,8 @@ impl QualifiedName {
     }
 
     /// The path of this entity in a collection: `namespaces/NS/COLLECTION/[PACKAGE/]NAME`.
-    pub(crate) fn path(&self, collection: &str) -> String {
+    #[must_use]
+    pub fn path(&self, collection: &str) -> String {
         let mut path = format!("namespaces/{}/{collection}", segment(&self.namespace));
         for part in
             self.package.as_deref().into_iter().chain([self.name.as_str()]).filter(|part| !part.is_empty())

@@ -7,7 +7,7 @@ use crate::failure::{Because as _, Failure, Outcome};
 use crate::listing::Listing;
 use crate::output::pretty;
 use crate::{projection, summary};
-use client::{QualifiedName, Trigger as Document, WithKeyValues as _};
+use client::{Client, QualifiedName, Trigger as Document, WithKeyValues as _};
 use serde_json::{Map, Value, json};
 
 /// What must be named.
@@ -161,7 +161,7 @@ async fn create(put: &Put, feed: Option<&str>, context: &Context) -> Outcome {
     let made = client.put_trigger(&name, &trigger, false).await.because(&unable)?;
     if let Some(feed) = feed {
         let event = Event { feed: &feed, trigger: &name, lifecycle: "CREATE" };
-        match event.send(sorted.feed, context).await {
+        match event.send(sorted.feed, client, context).await {
             Ok(answer) => context.show(&Value::Null, || {
                 invoke::print_record(&feed, &answer, context);
                 Ok(())
@@ -207,7 +207,7 @@ async fn update(put: &Put, context: &Context) -> Outcome {
         && !sorted.feed.is_empty()
     {
         let event = Event { feed: &feed, trigger: &name, lifecycle: "UPDATE" };
-        let answer = event.send(sorted.feed, context).await.because(unable)?;
+        let answer = event.send(sorted.feed, client, context).await.because(unable)?;
         context.show(&Value::Null, || {
             context.console.line(pretty(&answer));
             Ok(())
@@ -225,7 +225,7 @@ async fn get(arguments: Get, context: &Context) -> Outcome {
     if let Some(feed) = feed_of(&trigger)? {
         // Of a trigger with a feed, the feed tells what it does.
         let event = Event { feed: &feed, trigger: &name, lifecycle: "READ" };
-        let answer = event.send(Map::new(), context).await?;
+        let answer = event.send(Map::new(), context.client()?, context).await?;
         return context.show(&answer, || {
             context.console.line(pretty(&answer));
             Ok(())
@@ -247,7 +247,7 @@ async fn delete(rest: &[String], context: &Context) -> Outcome {
         client.get_trigger(&name).await.because(format!("Unable to get trigger '{}'", name.entity()))?;
     if let Some(feed) = feed_of(&trigger)? {
         let event = Event { feed: &feed, trigger: &name, lifecycle: "DELETE" };
-        match event.send(Map::new(), context).await {
+        match event.send(Map::new(), client, context).await {
             Ok(answer) => context.show(&Value::Null, || {
                 context.console.line(pretty(&answer));
                 Ok(())
@@ -301,12 +301,17 @@ pub(crate) struct Event<'a> {
 
 impl Event<'_> {
     /// Tells it, and gives the record of the feed's activation.
-    pub(crate) async fn send(&self, mut parameters: Map<String, Value>, context: &Context) -> Outcome<Value> {
+    pub(crate) async fn send(
+        &self,
+        mut parameters: Map<String, Value>,
+        client: &Client,
+        context: &Context,
+    ) -> Outcome<Value> {
         parameters.insert("lifecycleEvent".to_owned(), self.lifecycle.into());
         let trigger = format!("/{}/{}", self.trigger.namespace(), self.trigger.entity());
         parameters.insert("triggerName".to_owned(), trigger.into());
-        parameters.insert("authKey".to_owned(), context.properties.auth.clone().into());
-        match context.client()?.invoke_action(self.feed, &parameters, true, false).await {
+        parameters.insert("authKey".to_owned(), client.config().auth.clone().into());
+        match client.invoke_action(self.feed, &parameters, true, false).await {
             Ok(answer) => Ok(answer.json()?),
             Err(error) => {
                 let failed = error.answer().and_then(|answer| answer.json::<Value>().ok());
