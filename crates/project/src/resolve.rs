@@ -200,8 +200,7 @@ impl OnePackage<'_> {
             });
             self.add(Kind::Rule, self.named(key), document, None);
         }
-        self.apis(package);
-        Ok(())
+        self.apis(package)
     }
 
     fn package(&mut self, package: &Package) {
@@ -253,6 +252,7 @@ impl OnePackage<'_> {
         if let Some(secret) = &action.require_whisk_auth {
             annotations.insert("require-whisk-auth".to_owned(), secret.clone());
         }
+        secret(&annotations).map_err(|reason| problem(&place, reason))?;
         if action.conductor {
             annotations.insert("conductor".to_owned(), json!(true));
         }
@@ -295,8 +295,8 @@ impl OnePackage<'_> {
         let (mut exec, guessed) = match (&action.code, function) {
             (_, Some(function)) => self.function(place, action, &function)?,
             (Some(code), None) => (json!({ "code": code }), None),
-            (None, None) if action.docker.is_some() => (json!({}), None),
-            (None, None) => return Err(problem(place, "an action has a function, code, or a docker image")),
+            (None, None) if action.docker.is_some() || action.native => (json!({}), None),
+            (None, None) => return Err(problem(place, "an action has a function, code, or an image")),
         };
         exec["kind"] = match &action.docker {
             Some(image) => {
@@ -348,33 +348,38 @@ impl OnePackage<'_> {
 
     /// The kind: what is written, where the server has it, or what the file tells.
     fn kind(&mut self, place: &str, action: &Action, guessed: Option<&str>) -> Result<String, Problem> {
-        let Some(runtime) = action.runtime.as_ref().map(|runtime| interpolate(runtime, self.variable)) else {
-            let language = guessed.ok_or_else(|| {
-                problem(place, format!("the kind is not told: give a runtime, {}", kinds()))
-            })?;
-            return Ok(format!("{language}:default"));
-        };
-        let kind = if runtime.contains(':') { runtime } else { format!("{runtime}:default") };
-        let known = kinds_of_server(&self.options.runtimes);
-        let (language, _) = kind.split_once(':').unwrap_or((&kind, ""));
-        let has = |kind: &str| known.iter().any(|known| known == kind);
-        let language_known = known.iter().any(|known| known.split(':').next() == Some(language));
-        if known.is_empty() || has(&kind) || (kind.ends_with(":default") && language_known) {
+        let default = |language: &str| format!("{language}:default");
+        let guessed = guessed.map(default);
+        let written = action.runtime.as_ref().map(|runtime| interpolate(runtime, self.variable));
+        let written = written.map(|runtime| if runtime.contains(':') { runtime } else { default(&runtime) });
+        let kind = written
+            .clone()
+            .or(guessed.clone())
+            .ok_or_else(|| problem(place, format!("the kind is not told: give a runtime, {}", kinds())))?;
+        if self.has(&kind) {
             return Ok(kind);
         }
-        match guessed {
-            Some(guessed) if !self.options.strict => {
-                let instead = format!("{guessed}:default");
+        match guessed.filter(|guessed| written.is_some() && !self.options.strict && self.has(guessed)) {
+            Some(instead) => {
                 let warning =
                     format!("{place}: the server has no runtime '{kind}'; {instead} is used instead");
                 self.resolved.warnings.push(warning);
                 Ok(instead)
             }
-            _ => Err(problem(
-                place,
-                format!("the server has no runtime '{kind}'; it has {}", known.join(", ")),
-            )),
+            None => {
+                let known = kinds_of_server(&self.options.runtimes).join(", ");
+                Err(problem(place, format!("the server has no runtime '{kind}'; it has {known}")))
+            }
         }
+    }
+
+    /// Whether the server runs a kind, as far as it is known.
+    fn has(&self, kind: &str) -> bool {
+        let known = kinds_of_server(&self.options.runtimes);
+        let language = kind.strip_suffix("default");
+        let is =
+            |known: &String| known == kind || language.is_some_and(|language| known.starts_with(language));
+        known.is_empty() || known.iter().any(is)
     }
 
     fn sequence(&mut self, key: &str, sequence: &Sequence) -> Result<(), Problem> {
@@ -388,6 +393,7 @@ impl OnePackage<'_> {
         if let Some(web) = &sequence.web {
             web_annotations(web, &mut annotations).map_err(|reason| problem(&place, reason))?;
         }
+        secret(&annotations).map_err(|reason| problem(&place, reason))?;
         let document = json!({
             "exec": {"kind": "sequence", "components": components}, "annotations": self.marked(annotations),
         });
@@ -420,7 +426,7 @@ impl OnePackage<'_> {
         Ok(())
     }
 
-    fn apis(&mut self, package: &Package) {
+    fn apis(&mut self, package: &Package) -> Result<(), Problem> {
         for (api, bases) in &package.apis {
             for (base, paths) in bases {
                 for (path, actions) in paths {
@@ -429,18 +435,43 @@ impl OnePackage<'_> {
                             Api::Method(method) => (method.clone(), None),
                             Api::Described { method, response } => (method.clone(), response.clone()),
                         };
+                        let name = self.within(&self.named(action));
+                        self.made_web(&format!("packages.{}.apis.{api}", self.name), &name)?;
                         self.resolved.apis.push(ApiRoute {
                             api: self.named(api),
                             base: slashed(base),
                             path: slashed(path),
                             method: method.to_lowercase(),
-                            action: self.within(&self.named(action)),
+                            action: name,
                             response,
                         });
                     }
                 }
             }
         }
+        Ok(())
+    }
+
+    /// What an API reaches is a web action: one that does not say whether it is becomes one (GW-18).
+    fn made_web(&mut self, place: &str, name: &str) -> Result<(), Problem> {
+        let is_action = |entity: &&mut Entity| entity.kind.collection() == "actions" && entity.name == name;
+        let Some(entity) = self.resolved.entities.iter_mut().find(is_action) else { return Ok(()) };
+        match entity.annotation("web-export") {
+            Some(Value::Bool(true)) => return Ok(()),
+            Some(_) => return Err(problem(place, format!("{name} is not a web action"))),
+            None if self.options.strict => {
+                return Err(problem(place, format!("{name} is not a web action; an API needs one")));
+            }
+            None => {}
+        }
+        let web = json!([
+            {"key": "web-export", "value": true}, {"key": "raw-http", "value": false}, {"key": "final", "value": true}
+        ]);
+        if let (Some(annotations), Value::Array(web)) = (entity.document["annotations"].as_array_mut(), web) {
+            annotations.extend(web);
+        }
+        self.resolved.warnings.push(format!("{place}: {name} becomes a web action, as an API needs one"));
+        Ok(())
     }
 
     fn add(&mut self, kind: Kind, name: String, document: Value, feed: Option<Feed>) {
@@ -474,11 +505,12 @@ impl OnePackage<'_> {
     }
 
     fn interpolated(&self, own: &Map<String, Value>, over: &Map<String, Value>) -> Map<String, Value> {
-        let value = |value: &Value| match value {
+        let value = |key: &str, value: &Value| match value {
+            Value::String(text) if TRUTHS.contains(&key) => truth(&interpolate(text, self.variable)),
             Value::String(text) => Value::String(interpolate(text, self.variable)),
             other => other.clone(),
         };
-        own.iter().chain(over).map(|(key, found)| (key.clone(), value(found))).collect()
+        own.iter().chain(over).map(|(key, found)| (key.clone(), value(key, found))).collect()
     }
 
     fn annotations(&self, own: &Map<String, Value>, over: &Map<String, Value>) -> Value {
@@ -510,6 +542,34 @@ fn semver(text: &str) -> Option<String> {
     let mut numbers = text.split('.').map(|part| part.parse::<u32>().ok()).collect::<Option<Vec<_>>>()?;
     numbers.resize(3, 0);
     Some(numbers.iter().map(u32::to_string).collect::<Vec<_>>().join("."))
+}
+
+/// Annotations that are true or false; older YAML calls that `yes` and `no`.
+const TRUTHS: &[&str] = &["web-export", "raw-http", "final", "conductor", "provide-api-key"];
+
+fn truth(text: &str) -> Value {
+    match text.to_lowercase().as_str() {
+        "yes" | "true" | "on" => Value::Bool(true),
+        "no" | "false" | "off" => Value::Bool(false),
+        _ => text.into(),
+    }
+}
+
+/// The secret of a web action is a text, a number that is exact in JavaScript, or a truth.
+fn secret(annotations: &Map<String, Value>) -> Result<(), String> {
+    const GREATEST: u64 = (1 << 53) - 1;
+    match annotations.get("require-whisk-auth") {
+        Some(Value::String(text)) if text.is_empty() => {
+            Err("the secret require-whisk-auth is empty".to_owned())
+        }
+        Some(Value::Number(number)) if number.as_u64().is_none_or(|number| number > GREATEST) => {
+            Err(format!("the secret require-whisk-auth is a number from 0 to {GREATEST}, not {number}"))
+        }
+        Some(other @ (Value::Null | Value::Array(_) | Value::Object(_))) => {
+            Err(format!("the secret require-whisk-auth is a text, a number, true or false, not {other}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// WEB-40: what `web` stands for.

@@ -129,6 +129,11 @@ fn what_cannot_be_is_told_with_its_place() {
         ("packages: {p: {actions: {a: {}}}}", "packages.p.actions.a", "a function, code"),
         ("packages: {p: {actions: {a: {function: none.js}}}}", "packages.p.actions.a", "none.js"),
         ("packages: {p: {actions: {a: {function: a.js, web: maybe}}}}", "packages.p.actions.a", "'maybe'"),
+        (
+            "packages: {p: {actions: {a: {function: a.js, require-whisk-auth: -1}}}}",
+            "packages.p.actions.a",
+            "a number",
+        ),
         ("packages: {p: {sequences: {s: {actions: ''}}}}", "packages.p.sequences.s", "has actions"),
         (
             "packages: {p: {dependencies: {d: {location: x}}}}",
@@ -168,4 +173,24 @@ project:
     );
     assert_eq!(resolved.apis.len(), 2);
     assert_eq!((resolved.apis[1].method.as_str(), resolved.apis[1].action.as_str()), ("post", "named/b"));
+}
+
+#[test]
+fn what_an_api_reaches_becomes_a_web_action() {
+    let yaml = "packages: {p: {actions: {a: {function: a.js}}, apis: {api: {/b: {/p: {a: get}}}}}}";
+    let resolved = resolved(yaml);
+    assert_eq!(named(&resolved, "p/a").annotation("web-export"), Some(&json!(true)));
+    let refused = resolved_with(&yaml.replace("a.js", "a.js, web: 'no'"), &Options::default()).unwrap_err();
+    assert!(refused.reason.contains("not a web action"), "{refused}");
+}
+
+#[test]
+fn yes_of_older_yaml_is_true_where_truths_stand() {
+    let yaml = "packages: {p: {actions: {a: {function: a.js, annotations: {web-export: yes, note: yes}}}}}";
+    let resolved = resolved(yaml);
+    let action = named(&resolved, "p/a");
+    assert_eq!(
+        (action.annotation("web-export"), action.annotation("note")),
+        (Some(&json!(true)), Some(&json!("yes")))
+    );
 }
