@@ -124,20 +124,19 @@ pub fn pack(
     include: &[Vec<String>],
     exclude: &[String],
 ) -> io::Result<Vec<u8>> {
-    let mut packed: Vec<(String, PathBuf)> = Vec::new();
-    for file in files.below(directory)? {
-        packed.push((relative(&file, directory), file));
-    }
+    let patterns: Vec<Pattern> = exclude.iter().map(|text| pattern(text)).collect::<io::Result<_>>()?;
+    let excluded = |file: &Path| {
+        let (own, from_base) = (relative(file, directory), relative(file, base));
+        patterns
+            .iter()
+            .any(|pattern| pattern.matches_with(&own, DEEP) || pattern.matches_with(&from_base, DEEP))
+    };
+    let own = files.below(directory)?.into_iter().filter(|file| !excluded(file));
+    let mut packed: Vec<(String, PathBuf)> = own.map(|file| (relative(&file, directory), file)).collect();
+    // What is included is meant, also where it was excluded.
     for pair in include {
         packed.extend(included(pair, base, files)?);
     }
-    let patterns: Vec<Pattern> = exclude.iter().map(|text| pattern(text)).collect::<io::Result<_>>()?;
-    packed.retain(|(name, file)| {
-        let from_base = relative(file, base);
-        !patterns
-            .iter()
-            .any(|pattern| pattern.matches_with(name, DEEP) || pattern.matches_with(&from_base, DEEP))
-    });
     packed.sort();
     packed.dedup_by(|next, before| next.0 == before.0);
     archive(&packed, files)
@@ -163,14 +162,11 @@ fn relative(file: &Path, directory: &Path) -> String {
 fn included(pair: &[String], base: &Path, files: &dyn Files) -> io::Result<Vec<(String, PathBuf)>> {
     let [from, to @ ..] = pair else { return Ok(Vec::new()) };
     let source = base.join(from);
-    let to = to.first();
+    let to = to.first().map(|to| to.trim_start_matches("./").to_owned());
     if files.is_directory(&source) {
         let place = |file: PathBuf| {
             let inner = relative(&file, &source);
-            let above = to.map_or_else(
-                || from.trim_end_matches('/').to_owned(),
-                |to| to.trim_end_matches('/').to_owned(),
-            );
+            let above = to.as_ref().unwrap_or(from).trim_end_matches('/').to_owned();
             (if above.is_empty() || above == "." { inner } else { format!("{above}/{inner}") }, file)
         };
         return Ok(files.below(&source)?.into_iter().map(place).collect());
@@ -178,8 +174,8 @@ fn included(pair: &[String], base: &Path, files: &dyn Files) -> io::Result<Vec<(
     if !from.contains('*') {
         let name = source.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let place = match to {
-            Some(to) if to.ends_with('/') => format!("{to}{name}"),
-            Some(to) => to.clone(),
+            Some(to) if to.is_empty() || to.ends_with('/') => format!("{to}{name}"),
+            Some(to) => to,
             None => from.clone(),
         };
         return Ok(vec![(place, source)]);
@@ -190,12 +186,14 @@ fn included(pair: &[String], base: &Path, files: &dyn Files) -> io::Result<Vec<(
         .components()
         .take_while(|part| !part.as_os_str().to_string_lossy().contains('*'))
         .collect();
-    let found = files
-        .below(&base.join(&fixed))?
-        .into_iter()
-        .filter(|file| matches.matches_with(&relative(file, base), FLAT));
+    // A pattern that a directory matches means all that is in it.
+    let meant = |file: &PathBuf| {
+        let path = relative(file, base);
+        Path::new(&path).ancestors().any(|above| matches.matches_path_with(above, FLAT))
+    };
+    let found = files.below(&base.join(&fixed))?.into_iter().filter(meant);
     let place = |file: PathBuf| {
-        let name = match to {
+        let name = match &to {
             Some(to) => format!("{}/{}", to.trim_end_matches('/'), relative(&file, &base.join(&fixed))),
             None => relative(&file, base),
         };
@@ -280,8 +278,12 @@ mod tests {
         };
         assert_eq!(pack(&[], &[]), ["index.js", "package.json", "test/x.js"]);
         assert_eq!(pack(&[], &["test/*"]), ["index.js", "package.json"]);
-        let more = pack(&[&["common/one.js"], &["common/*", "lib/"]], &["test/*", "*.json"]);
+        let more = pack(&[&["common/one.js"], &["common/*.js", "./lib/"]], &["test/*", "*.json"]);
         assert_eq!(more, ["common/one.js", "index.js", "lib/one.js"]);
+        assert_eq!(
+            pack(&[&["a/test/x.js", "x.js"], &["common/*"]], &["*"]),
+            ["common/deep/two.js", "common/one.js", "x.js"]
+        );
         let deep = pack(&[&["common", "lib"]], &["test/*"]);
         assert_eq!(deep, ["index.js", "lib/deep/two.js", "lib/one.js", "package.json"]);
     }
