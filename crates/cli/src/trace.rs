@@ -24,9 +24,9 @@ impl Trace {
     }
 
     /// A line of `-d`: where it comes from, and what happens there.
-    pub(crate) fn debug(&self, place: &str, text: impl AsRef<str>) {
+    fn debug(&self, place: &str, text: impl AsRef<str>) {
         if self.debug {
-            self.console.line(format!("[{place:<25}]:[Inf] {}", text.as_ref()));
+            self.console.line(format!("[{place:<25}]:{:03}:[Inf] {}", line!(), text.as_ref()));
         }
     }
 
@@ -52,6 +52,7 @@ impl Trace {
 
 impl Observer for Trace {
     fn sending(&self, request: &Sent<'_>) {
+        self.debug("client.Request.send", format!("Sending HTTP request - URL '{}'", request.url));
         if !self.verbose {
             return;
         }

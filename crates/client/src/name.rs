@@ -36,7 +36,7 @@ impl QualifiedName {
             rest => (OWN, rest),
         };
         let invalid = |part: &&str| part.is_empty() || *part == ".";
-        if invalid(&namespace) || rest.iter().any(|part| invalid(part)) {
+        if invalid(&namespace) || rest.iter().any(invalid) {
             return Err(NameError);
         }
         let (package, name) = match rest {

@@ -27,6 +27,6 @@ pub use code::{Disk, Files, kind_of, kinds, pack};
 pub use entity::{Entity, Kind, MANAGED, Managed};
 pub use environment::interpolate;
 pub use export::{Exported, export};
-pub use manifest::{Api, Dependency, Inputs, Manifest, ManifestError, Package};
+pub use manifest::{Api, Dependency, Inputs, Manifest, ManifestError, Package, Paths};
 pub use plan::{Change, Existing, Step, plan, removal};
 pub use resolve::{ApiRoute, Options, Problem, Resolved, resolve};

@@ -163,7 +163,7 @@ pub struct Package {
     pub rules: BTreeMap<String, Rule>,
     /// APIs: name, base path, path, action.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "map_or_none")]
-    pub apis: BTreeMap<String, BTreeMap<String, BTreeMap<String, BTreeMap<String, Api>>>>,
+    pub apis: BTreeMap<String, BTreeMap<String, Paths>>,
     /// Parameters of the package.
     #[serde(
         skip_serializing_if = "BTreeMap::is_empty",
@@ -175,6 +175,9 @@ pub struct Package {
     #[serde(skip_serializing_if = "Map::is_empty", deserialize_with = "map_or_none")]
     pub annotations: Map<String, Value>,
 }
+
+/// Paths of an API, and what is reached there: actions, with their methods.
+pub type Paths = BTreeMap<String, BTreeMap<String, Api>>;
 
 /// A binding, or a package from elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]

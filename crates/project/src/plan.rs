@@ -70,7 +70,7 @@ pub fn plan(desired: &[Entity], existing: &Existing, managed: Option<&str>) -> V
     let step = |entity: &Entity| {
         let change = match existing.get(entity.kind, &entity.name) {
             None => Change::Create,
-            Some(found) => match differences(entity, found) {
+            Some(found) => match differences(entity, found, &inherited(entity, existing)) {
                 none if none.is_empty() => Change::Unchanged,
                 fields => Change::Update(fields),
             },
@@ -132,8 +132,14 @@ fn feed(document: &Value) -> Option<Feed> {
     Some(Feed { action, inputs: serde_json::Map::new() })
 }
 
+/// The parameters of the package, which the server shows as those of its actions too.
+fn inherited(entity: &Entity, existing: &Existing) -> BTreeMap<String, Value> {
+    let package = entity.name.split_once('/').and_then(|(package, _)| existing.get(Kind::Package, package));
+    package.map(|package| by_key(package, "parameters")).unwrap_or_default()
+}
+
 /// The parts of an entity that are not as they should be.
-fn differences(entity: &Entity, found: &Value) -> Vec<&'static str> {
+fn differences(entity: &Entity, found: &Value, inherited: &BTreeMap<String, Value>) -> Vec<&'static str> {
     let wanted = &entity.document;
     let mut fields = Vec::new();
     let mut differ = |field, differs: bool| {
@@ -160,14 +166,16 @@ fn differences(entity: &Entity, found: &Value) -> Vec<&'static str> {
         }
     }
     if ![Kind::Rule, Kind::Sequence].contains(&entity.kind) && entity.feed.is_none() {
-        differ("parameters", by_key(wanted, "parameters") != by_key(found, "parameters"));
+        let (mine, mut theirs) = (by_key(wanted, "parameters"), by_key(found, "parameters"));
+        theirs.retain(|key, value| mine.contains_key(key) || inherited.get(key) != Some(value));
+        differ("parameters", mine != theirs);
     }
     let (mine, theirs) = (by_key(wanted, "annotations"), by_key(found, "annotations"));
     let known: Vec<&str> = mine.keys().chain(theirs.keys()).map(String::as_str).collect();
     let differs =
         |key: &&str| !OF_SERVER.contains(key) && *key != MANAGED && mine.get(*key) != theirs.get(*key);
     let mut annotated: Vec<&str> = known.into_iter().filter(differs).collect();
-    differ("feed", annotated.iter().any(|key| *key == FEED_INPUTS));
+    differ("feed", annotated.contains(&FEED_INPUTS));
     annotated.retain(|key| *key != FEED_INPUTS);
     differ("annotations", !annotated.is_empty());
     // Who manages it counts, not the text of the manifest, which may have changed elsewhere.
@@ -254,7 +262,11 @@ mod tests {
     #[test]
     fn what_is_as_it_should_be_is_left_alone() {
         let desired = [
-            entity(Kind::Package, "p", json!({"publish": false, "parameters": [], "annotations": []})),
+            entity(
+                Kind::Package,
+                "p",
+                json!({"publish": false, "parameters": [{"key": "region", "value": "eu"}], "annotations": []}),
+            ),
             entity(
                 Kind::Action,
                 "p/a",
@@ -267,9 +279,15 @@ mod tests {
             entity(Kind::Rule, "r", json!({"trigger": "/_/t", "action": "/_/p/a"})),
         ];
         let mut existing = Existing::default();
-        existing.insert(Kind::Package, "p", json!({"publish": false, "parameters": [], "binding": {}}));
+        let inherited = json!({"key": "region", "value": "eu"});
+        existing.insert(
+            Kind::Package,
+            "p",
+            json!({"publish": false, "parameters": [inherited], "binding": {}}),
+        );
         let mut action = json!({
-            "exec": {"kind": "nodejs:20", "code": "x", "binary": false}, "parameters": [{"key": "a", "value": 1}],
+            "exec": {"kind": "nodejs:20", "code": "x", "binary": false},
+            "parameters": [inherited, {"key": "a", "value": 1}],
             "annotations": [{"key": "exec", "value": "nodejs:20"}], "limits": {"timeout": 1000, "memory": 256}
         });
         existing.insert(Kind::Action, "p/a", action.clone());

@@ -95,9 +95,9 @@ pub fn resolve(
             return Err(problem("packages", format!("the package '{key}' has no name")));
         }
         let overlay = options.deployment.iter().flat_map(Manifest::packages);
-        let overlay =
+        let mut overlay =
             overlay.filter(|(other, _)| interpolate(other, variable) == name).map(|(_, package)| package);
-        let overlay = overlay.cloned().next().unwrap_or_default();
+        let overlay = overlay.next().cloned().unwrap_or_default();
         let mut one = OnePackage {
             name: &name,
             inputs: Map::new(),

@@ -4,6 +4,7 @@ use crate::failure::{Failure, Outcome};
 use clap::{Arg, ArgAction, ArgMatches, Command, Error};
 use client::{KeyValues, WithKeyValues as _};
 use serde_json::{Map, Value};
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 /// One occurrence on the command line.
@@ -15,85 +16,139 @@ enum Given {
     File(PathBuf),
 }
 
-/// Defines a set of flags: pairs, and maybe files.
-macro_rules! pairs {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $pair:literal $short:literal $pair_help:literal
-     $(, $file:literal $file_short:literal $file_help:literal)?) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, Default)]
-        pub(crate) struct $name(Vec<Given>);
+/// A set of such flags: pairs, and maybe files.
+#[derive(Clone, Debug)]
+pub(crate) struct Pairs<K>(Vec<Given>, PhantomData<K>);
 
-        impl $name {
-            /// As one object; where a key is given twice, the last wins.
-            pub(crate) fn object(&self) -> Outcome<Map<String, Value>> {
-                object(&self.0, $what)
-            }
-
-            /// As the API wants them, in their order.
-            pub(crate) fn list(&self) -> Outcome<KeyValues> {
-                let mut list = KeyValues::new();
-                for one in &self.0 {
-                    values(one, $what)?.into_iter().for_each(|(key, value)| list.set(&key, value));
-                }
-                Ok(list)
-            }
-
-            /// Whether none was given.
-            pub(crate) fn is_empty(&self) -> bool {
-                self.0.is_empty()
-            }
-        }
-
-        impl clap::Args for $name {
-            fn augment_args(command: Command) -> Command {
-                let command = command.arg(pair_flag($pair, $short, $pair_help));
-                $(let command = command.arg(file_flag($file, $file_short, $file_help));)?
-                command
-            }
-
-            fn augment_args_for_update(command: Command) -> Command {
-                Self::augment_args(command)
-            }
-        }
-
-        impl clap::FromArgMatches for $name {
-            fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
-                let mut found = pairs_of(matches, $pair);
-                $(found.extend(files_of(matches, $file));)?
-                found.sort_by_key(|(at, _)| *at);
-                Ok($name(found.into_iter().map(|(_, given)| given).collect()))
-            }
-
-            fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
-                *self = Self::from_arg_matches(matches)?;
-                Ok(())
-            }
-        }
-    };
+impl<K> Default for Pairs<K> {
+    fn default() -> Self {
+        Pairs(Vec::new(), PhantomData)
+    }
 }
 
-pairs!(
-    /// Parameters.
-    Parameters, "parameter",
-    "param" 'p' "Parameter: a value that is JSON is taken as such, anything else is a text",
-    "param-file" 'P' "File with parameters: a JSON object"
-);
-pairs!(
-    /// Annotations.
-    Annotations, "annotation",
-    "annotation" 'a' "Annotation: a value that is JSON is taken as such, anything else is a text",
-    "annotation-file" 'A' "File with annotations: a JSON object"
-);
-pairs!(
-    /// Parameters of a feed.
-    FeedParameters, "parameter",
-    "feed-param" 'F' "Parameter of the feed"
-);
-pairs!(
-    /// Parameters of a trigger that has a feed.
-    TriggerParameters, "parameter",
-    "trigger-param" 'T' "Parameter of the trigger"
-);
+/// What the flags of a set are called.
+pub(crate) trait Called {
+    /// What one of them is, in messages.
+    const WHAT: &'static str;
+    const PAIR: Flag;
+    const FILE: Option<Flag>;
+}
+
+/// A flag and what is said of it.
+pub(crate) struct Flag {
+    long: &'static str,
+    short: char,
+    help: &'static str,
+}
+
+/// `-p`, `-P`
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OfParameters;
+/// `-a`, `-A`
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OfAnnotations;
+/// `-F`
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OfFeed;
+/// `-T`
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OfTrigger;
+
+/// Parameters.
+pub(crate) type Parameters = Pairs<OfParameters>;
+/// Annotations.
+pub(crate) type Annotations = Pairs<OfAnnotations>;
+/// Parameters of a feed.
+pub(crate) type FeedParameters = Pairs<OfFeed>;
+/// Parameters of a trigger that has a feed.
+pub(crate) type TriggerParameters = Pairs<OfTrigger>;
+
+impl Called for OfParameters {
+    const WHAT: &'static str = "parameter";
+    const PAIR: Flag =
+        Flag { long: "param", short: 'p', help: "Parameter: JSON where the value is JSON, else a text" };
+    const FILE: Option<Flag> =
+        Some(Flag { long: "param-file", short: 'P', help: "File with parameters: a JSON object" });
+}
+
+impl Called for OfAnnotations {
+    const WHAT: &'static str = "annotation";
+    const PAIR: Flag = Flag {
+        long: "annotation",
+        short: 'a',
+        help: "Annotation: JSON where the value is JSON, else a text",
+    };
+    const FILE: Option<Flag> =
+        Some(Flag { long: "annotation-file", short: 'A', help: "File with annotations: a JSON object" });
+}
+
+impl Called for OfFeed {
+    const WHAT: &'static str = "parameter";
+    const PAIR: Flag = Flag { long: "feed-param", short: 'F', help: "Parameter of the feed" };
+    const FILE: Option<Flag> = None;
+}
+
+impl Called for OfTrigger {
+    const WHAT: &'static str = "parameter";
+    const PAIR: Flag = Flag { long: "trigger-param", short: 'T', help: "Parameter of the trigger itself" };
+    const FILE: Option<Flag> = None;
+}
+
+impl<K: Called> Pairs<K> {
+    /// As one object; where a key is given twice, the last wins.
+    pub(crate) fn object(&self) -> Outcome<Map<String, Value>> {
+        let mut object = Map::new();
+        for one in &self.0 {
+            object.extend(values(one, K::WHAT)?);
+        }
+        Ok(object)
+    }
+
+    /// As the API wants them, in their order.
+    pub(crate) fn list(&self) -> Outcome<KeyValues> {
+        let mut list = KeyValues::new();
+        for one in &self.0 {
+            values(one, K::WHAT)?.into_iter().for_each(|(key, value)| list.set(&key, value));
+        }
+        Ok(list)
+    }
+
+    /// Whether none was given.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<K: Called> clap::Args for Pairs<K> {
+    fn augment_args(command: Command) -> Command {
+        let Flag { long, short, help } = K::PAIR;
+        let command = command.arg(pair_flag(long, short, help));
+        match K::FILE {
+            Some(Flag { long, short, help }) => command.arg(file_flag(long, short, help)),
+            None => command,
+        }
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl<K: Called> clap::FromArgMatches for Pairs<K> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let mut found = pairs_of(matches, K::PAIR.long);
+        if let Some(file) = K::FILE {
+            found.extend(files_of(matches, file.long));
+        }
+        found.sort_by_key(|(at, _)| *at);
+        Ok(Pairs(found.into_iter().map(|(_, given)| given).collect(), PhantomData))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
 
 fn pair_flag(long: &'static str, short: char, help: &'static str) -> Arg {
     let flag = Arg::new(long).long(long).short(short).help(help).action(ArgAction::Append);
@@ -118,14 +173,6 @@ fn files_of(matches: &ArgMatches, id: &str) -> Vec<(usize, Given)> {
     let places = matches.indices_of(id).into_iter().flatten();
     let files = matches.get_many::<PathBuf>(id).into_iter().flatten();
     places.zip(files).map(|(at, file)| (at, Given::File(file.clone()))).collect()
-}
-
-fn object(given: &[Given], what: &str) -> Outcome<Map<String, Value>> {
-    let mut object = Map::new();
-    for one in given {
-        object.extend(values(one, what)?);
-    }
-    Ok(object)
 }
 
 fn values(given: &Given, what: &str) -> Outcome<Map<String, Value>> {

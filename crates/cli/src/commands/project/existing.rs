@@ -2,7 +2,6 @@
 
 use crate::context::{OWN_NAMESPACE, qualified};
 use crate::failure::{Because as _, Outcome};
-use crate::listing::ALL;
 use client::{Client, Page};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use project::{Entity, Existing, Kind, Managed};
@@ -66,7 +65,7 @@ async fn everything<T: Serialize, F: Future<Output = client::Result<Vec<T>>>>(
 ) -> Outcome<Vec<Value>> {
     let mut entries = Vec::new();
     loop {
-        let page = Page { limit: PAGE, skip: entries.len() as i64, ..ALL };
+        let page = Page { limit: PAGE, skip: entries.len() as i64 };
         let found = list(page).await.because("Unable to list what is deployed")?;
         let last = found.len() < PAGE as usize;
         entries.extend(found.iter().filter_map(|entry| serde_json::to_value(entry).ok()));
@@ -80,14 +79,10 @@ async fn everything<T: Serialize, F: Future<Output = client::Result<Vec<T>>>>(
 async fn document(kind: Kind, name: &str, client: &Client) -> Outcome<Option<Value>> {
     let qualified = qualified(name)?;
     let found = match kind {
-        Kind::Package | Kind::Binding => {
-            client.get_package(&qualified).await.map(|found| serde_json::to_value(found))
-        }
-        Kind::Action | Kind::Sequence => {
-            client.get_action(&qualified, true).await.map(|found| serde_json::to_value(found))
-        }
-        Kind::Trigger => client.get_trigger(&qualified).await.map(|found| serde_json::to_value(found)),
-        Kind::Rule => client.get_rule(&qualified).await.map(|found| serde_json::to_value(found)),
+        Kind::Package | Kind::Binding => client.get_package(&qualified).await.map(serde_json::to_value),
+        Kind::Action | Kind::Sequence => client.get_action(&qualified, true).await.map(serde_json::to_value),
+        Kind::Trigger => client.get_trigger(&qualified).await.map(serde_json::to_value),
+        Kind::Rule => client.get_rule(&qualified).await.map(serde_json::to_value),
     };
     match found {
         Ok(found) => Ok(found.ok()),
