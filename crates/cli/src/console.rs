@@ -93,6 +93,13 @@ impl Console {
         self.styled("31", text.as_ref())
     }
 
+    /// `[name]` in a colour of its own.
+    pub(crate) fn tinted(&self, name: &str) -> String {
+        const TINTS: [&str; 6] = ["36", "35", "33", "34", "96", "95"];
+        let sum: usize = name.bytes().map(usize::from).sum();
+        self.styled(TINTS[sum % TINTS.len()], &format!("[{name}]"))
+    }
+
     pub(crate) fn dim(&self, text: impl AsRef<str>) -> String {
         self.styled("2", text.as_ref())
     }

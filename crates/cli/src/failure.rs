@@ -57,6 +57,11 @@ impl Failure {
         self
     }
 
+    /// Whether the server was not reached.
+    pub(crate) fn is_of_network(&self) -> bool {
+        self.exit == NETWORK
+    }
+
     /// What failed was shown already: only the exit code is left.
     pub(crate) fn told(mut self) -> Failure {
         self.told = true;

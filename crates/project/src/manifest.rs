@@ -419,6 +419,13 @@ impl Manifest {
     }
 }
 
+impl Package {
+    /// The names of its actions, and the files or directories of their functions.
+    pub fn actions(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.actions.iter().map(|(name, action)| (name.as_str(), action.function.as_deref()))
+    }
+}
+
 /// A text, or a number or truth as it is written.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     text_or_none(deserializer).map(Option::unwrap_or_default)

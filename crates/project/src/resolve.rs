@@ -407,7 +407,8 @@ impl OnePackage<'_> {
         let over = self.overlay.triggers.get(key).cloned().unwrap_or_default();
         let inputs = self.values(&place, &overlaid(&trigger.inputs, &over.inputs))?;
         let mut annotations = self.interpolated(&trigger.annotations, &over.annotations);
-        let feed = trigger.feed.as_ref().map(|feed| self.full(&self.named(feed)));
+        // A feed that is named alone stands outside packages, unlike the actions of rules.
+        let feed = trigger.feed.as_ref().map(|feed| full_name(&self.named(feed)));
         let mut document = json!({});
         let feed = match feed {
             Some(action) => {
@@ -531,6 +532,14 @@ fn overlaid(own: &Inputs, over: &Inputs) -> Inputs {
     let mut inputs = own.clone();
     inputs.extend(over.iter().map(|(name, input)| (name.clone(), input.clone())));
     inputs
+}
+
+/// The full name of an action that is named from outside packages.
+fn full_name(name: &str) -> String {
+    match name.trim_start_matches('/').split('/').count() {
+        1 | 2 if !name.starts_with('/') => format!("/_/{name}"),
+        _ => slashed(name),
+    }
 }
 
 fn slashed(path: &str) -> String {

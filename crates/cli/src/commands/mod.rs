@@ -4,6 +4,7 @@ mod action;
 mod activation;
 mod api;
 mod completion;
+mod dev;
 mod namespace;
 mod package;
 mod project;
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     /// work with triggers
     #[command(subcommand)]
     Trigger(trigger::Trigger),
+    /// watch code, update actions on every save, run them and show their logs
+    Dev(Box<dev::Dev>),
     /// make a script that completes the command line of a shell
     Completion(completion::Completion),
     /// list entities in the current namespace
@@ -67,6 +70,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Outcome {
         Command::Rule(command) => rule::run(command, context).await,
         Command::Sdk(command) => sdk::run(command, context).await,
         Command::Trigger(command) => trigger::run(command, context).await,
+        Command::Dev(arguments) => dev::run(&arguments, context).await,
         Command::Completion(arguments) => completion::run(&arguments, context),
         Command::List(arguments) => namespace::get(arguments, context).await,
     }

@@ -14,6 +14,10 @@ use crate::suggest::closest;
 use client::{Error, QualifiedName};
 use serde_json::Value;
 
+pub(crate) use exec::exec_of;
+pub(crate) use get::url;
+pub(crate) use put::{Flags, document, with_web};
+
 /// What must be named.
 pub(crate) const NAME: &str = "An action name is required.";
 

@@ -104,12 +104,7 @@ pub(super) async fn update(update: &Update, context: &Context) -> Outcome {
 
 /// Puts the annotations of a web action into an update, where flags ask for it: they are merged with those that the
 /// action has (CLI-05).
-pub(crate) async fn augmented(
-    flags: &Flags,
-    action: &mut Document,
-    name: &QualifiedName,
-    context: &Context,
-) -> Outcome {
+async fn augmented(flags: &Flags, action: &mut Document, name: &QualifiedName, context: &Context) -> Outcome {
     if !flags.web().needs_existing() {
         return Ok(());
     }
@@ -121,6 +116,11 @@ pub(crate) async fn augmented(
         }
     };
     flags.web().apply(action, existing.as_ref()).map_err(invalid)
+}
+
+/// The same of an action that is what the flags say, whatever was there before.
+pub(crate) fn with_web(flags: &Flags, action: &mut Document) -> Outcome {
+    flags.web().apply(action, None)
 }
 
 async fn parsed(put: &Put, name: &QualifiedName, context: &Context) -> Outcome<Document> {

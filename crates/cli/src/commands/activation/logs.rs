@@ -30,7 +30,7 @@ pub(super) async fn run(arguments: &Logs, context: &Context) -> Outcome {
     let id = &rest[0];
     let what = format!("Unable to get logs for activation '{id}'");
     if arguments.follow {
-        return follow(id, arguments.strip, context).await.because(what);
+        return follow(id, context, &mut |line| print(line, arguments.strip, context)).await.because(what);
     }
     let lines = context.client()?.activation_logs(id).await.because(what)?;
     context.show(&lines, || {
@@ -48,26 +48,26 @@ fn print(line: &str, strip: bool, context: &Context) {
 }
 
 /// Shows the lines of an activation until it ends.
-pub(crate) async fn follow(id: &str, strip: bool, context: &Context) -> Outcome {
+pub(crate) async fn follow(id: &str, context: &Context, show: &mut impl FnMut(&str)) -> Outcome {
     let pieces = match context.client()?.follow_logs(id).await {
         // A server that does not know activations under way has no record yet.
-        Err(error) if error.status() == Some(404) => return wait(id, error, strip, context).await,
+        Err(error) if error.status() == Some(404) => return wait(id, error, context, show).await,
         pieces => pieces?,
     };
     pin_mut!(pieces);
     let mut lines = Lines::default();
     while let Some(piece) = pieces.next().await {
         for line in lines.push(&piece?) {
-            print(&line, strip, context);
+            show(&line);
         }
     }
-    lines.rest().iter().for_each(|line| print(line, strip, context));
+    lines.rest().iter().for_each(|line| show(line));
     Ok(())
 }
 
 /// Waits for the record of an activation, and shows its lines then. An id that was never given is told from one under
 /// way by the absence of a record alone, so the wait has the length of the longest activation upstream allows by default.
-async fn wait(id: &str, missing: Error, strip: bool, context: &Context) -> Outcome {
+async fn wait(id: &str, missing: Error, context: &Context, show: &mut impl FnMut(&str)) -> Outcome {
     const LONGEST: Duration = Duration::from_secs(300);
     let looks = async {
         loop {
@@ -79,7 +79,7 @@ async fn wait(id: &str, missing: Error, strip: bool, context: &Context) -> Outco
         }
     };
     match tokio::time::timeout(LONGEST, looks).await {
-        Ok(lines) => lines?.iter().for_each(|line| print(line, strip, context)),
+        Ok(lines) => lines?.iter().for_each(|line| show(line)),
         Err(_) => return Err(missing.into()),
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! `wsk activation`.
 
 mod explain;
-mod logs;
-mod poll;
+pub(crate) mod logs;
+pub(crate) mod poll;
 mod rows;
 
 use crate::args;
@@ -16,6 +16,7 @@ use jiff::tz::TimeZone;
 use serde_json::value::RawValue;
 
 pub(crate) use logs::stripped;
+pub(crate) use poll::Seen;
 
 /// What must be named.
 const ID: &str = "An activation ID is required.";

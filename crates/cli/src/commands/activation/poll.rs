@@ -52,7 +52,7 @@ pub(super) async fn run(arguments: &Poll, context: &Context) -> Outcome {
     if text {
         context.console.line("Polling for activation logs");
     }
-    let mut seen = Seen { since: begin, begin, ids: BTreeSet::new() };
+    let mut seen = Seen::since(begin);
     let poll = async {
         loop {
             let filter =
@@ -85,10 +85,16 @@ async fn begin(arguments: &Poll, context: &Context) -> Outcome<i64> {
     if seconds != 0 {
         return Ok(now - seconds * 1000);
     }
+    Ok(after_newest(context).await)
+}
+
+/// After what there is now, by the clock of the server where it tells one.
+pub(crate) async fn after_newest(context: &Context) -> i64 {
+    let now = Timestamp::now().as_millisecond();
+    let Ok(client) = context.client() else { return now };
     let page = Page { limit: 1, skip: 0 };
-    let newest = context.client()?.list_activations(OWN_NAMESPACE, &ActivationFilter::default(), page).await;
-    // The clock of the server counts, where it tells one.
-    Ok(newest.ok().and_then(|newest| newest.first().map(|record| record.start + 1)).unwrap_or(now))
+    let newest = client.list_activations(OWN_NAMESPACE, &ActivationFilter::default(), page).await;
+    newest.ok().and_then(|newest| newest.first().map(|record| record.start + 1)).unwrap_or(now)
 }
 
 fn print(record: &Activation, context: &Context) {
@@ -100,17 +106,28 @@ fn print(record: &Activation, context: &Context) {
 }
 
 /// What was shown already.
-struct Seen {
+#[derive(Debug)]
+pub(crate) struct Seen {
     /// Nothing older is shown.
     begin: i64,
     /// From where the next look begins.
-    since: i64,
+    pub(crate) since: i64,
     ids: BTreeSet<String>,
 }
 
 impl Seen {
+    /// Nothing that began before `begin`, in milliseconds since 1970, is shown.
+    pub(crate) fn since(begin: i64) -> Seen {
+        Seen { begin, since: begin, ids: BTreeSet::new() }
+    }
+
+    /// It is shown by somebody else.
+    pub(crate) fn mark(&mut self, id: &str) -> bool {
+        self.ids.insert(id.to_owned())
+    }
+
     /// Those that were not shown yet, newest first, as the server lists them.
-    fn fresh(&mut self, records: Vec<Activation>) -> Vec<Activation> {
+    pub(crate) fn fresh(&mut self, records: Vec<Activation>) -> Vec<Activation> {
         let newest = records.iter().map(|record| record.start).max().unwrap_or(self.since);
         self.since = self.since.max(newest - LOOK_BACK).max(self.begin);
         records.into_iter().filter(|record| self.ids.insert(record.activation_id.clone())).collect()

@@ -18,6 +18,8 @@ pub(crate) struct Done {
     /// Whether it was tried: after a failure, what comes later is not.
     pub(crate) tried: bool,
     pub(crate) failure: Option<Failure>,
+    /// What the server made of it.
+    pub(crate) made: Option<Value>,
 }
 
 impl Done {
@@ -52,12 +54,12 @@ pub(crate) async fn apply(plan: Vec<Step>, client: &Client, context: &Context) -
             group.push(next);
         }
         if stopped {
-            done.extend(group.into_iter().map(|step| Done { step, tried: false, failure: None }));
+            done.extend(group.into_iter().map(|step| Done { step, tried: false, failure: None, made: None }));
             continue;
         }
-        let running = stream::iter(group).map(async |step: Step| {
-            let failure = one(&step, client, context).await.err();
-            Done { step, tried: true, failure }
+        let running = stream::iter(group).map(async |step: Step| match one(&step, client, context).await {
+            Ok(made) => Done { step, tried: true, failure: None, made },
+            Err(failure) => Done { step, tried: true, failure: Some(failure), made: None },
         });
         let ended: Vec<Done> = running.buffered(AT_A_TIME).collect().await;
         stopped = ended.iter().any(|done| done.failure.is_some());
@@ -75,10 +77,10 @@ fn progress(done: usize, total: usize, context: &Context) {
     }
 }
 
-async fn one(step: &Step, client: &Client, context: &Context) -> Outcome {
+async fn one(step: &Step, client: &Client, context: &Context) -> Outcome<Option<Value>> {
     let Entity { kind, name, .. } = &step.entity;
     match &step.change {
-        Change::Unchanged => Ok(()),
+        Change::Unchanged => Ok(None),
         Change::Create => {
             put(step, true, client, context).await.because(format!("Unable to create {kind} '{name}'"))
         }
@@ -93,12 +95,12 @@ async fn one(step: &Step, client: &Client, context: &Context) -> Outcome {
 }
 
 /// Makes it what it should be; `told`: its feed is told of it.
-async fn put(step: &Step, told: bool, client: &Client, context: &Context) -> Outcome {
+async fn put(step: &Step, told: bool, client: &Client, context: &Context) -> Outcome<Option<Value>> {
     let entity = &step.entity;
     let name = qualified(&entity.name)?;
     let path = name.path(entity.kind.collection());
     let request = client.request(http::Method::PUT, &path).query("overwrite", step.change != Change::Create);
-    request.json(&entity.document)?.send().await?;
+    let made: Value = request.json(&entity.document)?.send().await?.json()?;
     if let (Some(feed), true) = (&entity.feed, told) {
         let lifecycle = if step.change == Change::Create { "CREATE" } else { "UPDATE" };
         let feed_name = qualified(&feed.action)?;
@@ -111,10 +113,10 @@ async fn put(step: &Step, told: bool, client: &Client, context: &Context) -> Out
             return Err(failure);
         }
     }
-    Ok(())
+    Ok(Some(made))
 }
 
-async fn delete(entity: &Entity, client: &Client, context: &Context) -> Outcome {
+async fn delete(entity: &Entity, client: &Client, context: &Context) -> Outcome<Option<Value>> {
     let name = qualified(&entity.name)?;
     if let (Some(feed), Kind::Trigger) = (&entity.feed, entity.kind) {
         let feed_name = qualified(&feed.action)?;
@@ -126,8 +128,8 @@ async fn delete(entity: &Entity, client: &Client, context: &Context) -> Outcome 
     }
     let path = name.path(entity.kind.collection());
     match client.request(http::Method::DELETE, &path).send().await {
-        Err(error) if error.status() == Some(404) => Ok(()),
-        deleted => Ok(deleted.map(drop)?),
+        Err(error) if error.status() == Some(404) => Ok(None),
+        deleted => Ok(deleted.map(|_| None)?),
     }
 }
 

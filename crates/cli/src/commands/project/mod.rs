@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Instant;
 
-pub(crate) use apply::apply;
+pub(crate) use apply::{Done, apply};
 pub(crate) use existing::{managed_by, of_entities};
 pub(crate) use files::Source;
 
