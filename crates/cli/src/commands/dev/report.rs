@@ -113,7 +113,7 @@ impl<'a> Report<'a> {
             if line.ends_with(" stderr: ") || line.ends_with(" stdout: ") { "" } else { stripped(line) };
         let text = local(text, artifact);
         let event = json!({"event": "log", "name": name, "stream": if stderr { "stderr" } else { "stdout" }, "line": text});
-        let shown = if stderr { self.context.console.red(&text) } else { text.clone() };
+        let shown = if stderr { self.context.console.red(text) } else { text };
         self.tell(event, format!("{} {shown}", self.context.console.tinted(name)));
     }
 

@@ -17,7 +17,12 @@ pub(super) enum Wanted {
     /// Actions, each of a file or directory.
     Actions { actions: Vec<One>, flags: Box<Flags> },
     /// A project.
-    Project { flags: Box<projects::Flags>, directory: PathBuf, manifest: PathBuf },
+    Project {
+        flags: Box<projects::Flags>,
+        directory: PathBuf,
+        /// Its actions, as long as the manifest cannot be read.
+        known: RefCell<Vec<One>>,
+    },
 }
 
 /// An action and its code.
@@ -37,11 +42,8 @@ impl Wanted {
         let manifest =
             arguments.manifest.clone().or_else(|| inner.into_iter().find(|manifest| manifest.is_file()));
         if let Some(manifest) = manifest {
-            let flags = projects::Flags {
-                project: path.clone(),
-                manifest: Some(manifest.clone()),
-                ..Default::default()
-            };
+            let flags =
+                projects::Flags { project: path.clone(), manifest: Some(manifest), ..Default::default() };
             let directory = Source::read(&flags)?.directory();
             let directory = if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory };
             return Ok(Wanted::Project { flags: Box::new(flags), directory, known: RefCell::default() });
