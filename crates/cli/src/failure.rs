@@ -74,6 +74,11 @@ impl Failure {
         self
     }
 
+    /// Whether its message begins so.
+    pub(crate) fn begins_with(&self, text: &str) -> bool {
+        self.message.starts_with(text)
+    }
+
     /// The same, with something before it.
     pub(crate) fn prefixed(mut self, prefix: &str) -> Failure {
         self.message.insert_str(0, prefix);

@@ -63,7 +63,8 @@ impl Observer for Trace {
         if let Some(body) = request.body {
             self.console.line("Req Body");
             let body = self.body(body);
-            self.console.line(body);
+            // Upstream's bodies end with a line's end of their own.
+            self.console.line(format!("{body}\n"));
         }
     }
 

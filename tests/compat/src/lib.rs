@@ -7,6 +7,7 @@
 
 mod conversation;
 mod play;
+pub mod transcript;
 
 pub use conversation::Conversation;
 pub use play::{Host, play};

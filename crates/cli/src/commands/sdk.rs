@@ -52,7 +52,9 @@ pub(crate) async fn run(command: Sdk, context: &Context) -> Outcome {
 }
 
 fn bashauto(context: &Context) -> Outcome {
-    write(BASH, &script(Shell::Bash))?;
+    // The script of another version is replaced, as upstream does it.
+    std::fs::write(BASH, script(Shell::Bash))
+        .map_err(|error| Failure::general(format!("Unable to generate '{BASH}': {error}")))?;
     let console = context.console;
     console.line(format!("The bash auto-completion script ({BASH}) is installed in the current directory."));
     console.line(

@@ -204,7 +204,11 @@ impl Flags {
     }
 }
 
+/// A file of parameters that is not there is told as upstream does it, which reads such files before all else.
 fn invalid(failure: Failure) -> Failure {
+    if failure.begins_with("Failed to parse arguments: ") {
+        return failure;
+    }
     failure.prefixed("Invalid argument(s). ").pointing_at_help()
 }
 
