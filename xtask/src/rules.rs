@@ -1,8 +1,9 @@
 //! Which rules of the REST API a test holds.
 //!
 //! A rule has an id such as `INV-06`. It is held by a test with the id in its name (`fn inv_06_an_array_is_the_body()`),
-//! by such a part of a conformance suite, or by a step of a conversation that names it (`rules = "INV-06"`); where we differ, `docs/compatibility.md` names it
-//! in the first column of a table below the heading that says so.
+//! by such a part of a conformance suite, by a step of a conversation that names it (`rules = "INV-06"`), or by a transcript
+//! (`Rules: CLI-02`); where we differ, `docs/compatibility.md` names it in the first column of a table below the heading that
+//! says so.
 
 use crate::{File, files};
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,6 +92,9 @@ fn rules_of(file: &File) -> Vec<Rule> {
     } else if file.path.starts_with("tests/compat/conversations/") && file.path.ends_with(".toml") {
         let steps = file.text.lines().filter_map(|line| line.strip_prefix("rules = \""));
         steps.flat_map(|rules| rules.trim_end_matches('"').split(' ')).filter_map(Rule::parse).collect()
+    } else if file.path.starts_with("tests/compat/cli/") && file.path.ends_with(".md") {
+        let lines = file.text.lines().filter_map(|line| line.strip_prefix("Rules: "));
+        lines.flat_map(|rules| rules.split(' ')).filter_map(Rule::parse).collect()
     } else if file.path == DIFFERENCES {
         let differences = file.text.split_once(DIFFERENT).map_or("", |(_, after)| after);
         let first_columns = differences.lines().filter_map(|line| line.strip_prefix('|')?.split('|').next());
@@ -150,6 +154,12 @@ mod tests {
         let text = "[[step]]\nrules = \"ACT-01 ACT-02\"\nshows = \"INV-01\"\n";
         assert_eq!(found("tests/compat/conversations/a.toml", text), ["ACT-01", "ACT-02"]);
         assert_eq!(found("examples/a.toml", text), [""; 0]);
+    }
+
+    #[test]
+    fn a_transcript_holds_the_rules_at_its_head() {
+        assert_eq!(found("tests/compat/cli/a.md", "# A\n\nRules: CLI-01 CLI-02\n"), ["CLI-01", "CLI-02"]);
+        assert_eq!(found("docs/a.md", "Rules: CLI-01\n"), [""; 0]);
     }
 
     #[test]

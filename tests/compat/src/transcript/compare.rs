@@ -108,10 +108,7 @@ fn fits(pattern: &str, line: &str) -> Option<Names> {
         (Some(any), id) if id.is_none_or(|(at, _)| any < at) => {
             let rest = line.strip_prefix(&pattern[..any])?;
             let after = &pattern[any + ANYTHING.len()..];
-            rest.char_indices()
-                .map(|(at, _)| at)
-                .chain([rest.len()])
-                .find_map(|at| fits(after, &rest[at..]))
+            rest.char_indices().map(|(at, _)| at).chain([rest.len()]).find_map(|at| fits(after, &rest[at..]))
         }
         (_, Some((at, end))) => {
             let rest = line.strip_prefix(&pattern[..at])?;
