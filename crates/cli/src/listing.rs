@@ -29,6 +29,11 @@ impl Listing {
         Page { limit: self.limit, skip: self.skip }
     }
 
+    /// Whether it is sorted by name.
+    pub(crate) fn sorted(&self) -> bool {
+        self.name_sort
+    }
+
     /// Shows a list, as these flags say.
     pub(crate) fn show<T: Row>(&self, entries: Vec<T>, context: &Context) -> Outcome {
         show(entries, self.name_sort, context)

@@ -19,8 +19,6 @@ pub(crate) struct Properties {
     pub(crate) key: String,
     /// For the API gateway.
     pub(crate) gateway_token: String,
-    /// For the API gateway.
-    pub(crate) gateway_tenant: String,
 }
 
 impl Properties {
@@ -44,7 +42,6 @@ impl Properties {
             cert: line("CERT"),
             key: line("KEY"),
             gateway_token: line("APIGW_ACCESS_TOKEN"),
-            gateway_tenant: line("APIGW_TENANT_ID"),
             file,
         }
     }

@@ -10,6 +10,7 @@
 mod actions;
 mod activations;
 mod answer;
+mod apis;
 mod config;
 mod documents;
 mod error;
@@ -19,6 +20,10 @@ mod request;
 
 pub use activations::ActivationFilter;
 pub use answer::Answer;
+pub use apis::{
+    Api, ApiEntry, ApiFilter, ApiParameter, ApiTarget, Apis, Gateway, NewApi, Swagger, SwaggerInfo,
+    SwaggerOperation, SwaggerPath, SwaggerTarget,
+};
 pub use config::{Config, ConfigError, base_url};
 pub use documents::{
     Action, Activation, Binding, Bound, Exec, KeyValue, KeyValues, Limits, Package, Response, Rule, RuleRef,
