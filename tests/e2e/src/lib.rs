@@ -10,8 +10,10 @@ pub mod processes;
 pub mod server;
 pub mod shape;
 pub mod time;
+pub mod wsk;
 pub mod zipped;
 
 pub use api::{Api, GUEST, SYSTEM};
 pub use http::{Client, Request, Response};
 pub use server::{Options, Server};
+pub use wsk::Wsk;

@@ -4,7 +4,7 @@ use crate::args;
 use crate::commands::rule;
 use crate::context::{Context, OWN_NAMESPACE, shown};
 use crate::failure::{Because as _, Outcome};
-use crate::listing::{self, ALL};
+use crate::listing::{self, ALL, by_name};
 use serde_json::json;
 use tokio::try_join;
 
@@ -61,21 +61,19 @@ pub(crate) async fn get(arguments: Get, context: &Context) -> Outcome {
         async { client.list_rules(OWN_NAMESPACE, ALL).await.because(&what) },
     )?;
     let rules = rule::with_status(rules, OWN_NAMESPACE, context).await?;
+    let (packages, actions, triggers, rules) = if arguments.name_sort {
+        (by_name(packages), by_name(actions), by_name(triggers), by_name(rules))
+    } else {
+        (packages, actions, triggers, rules)
+    };
     let all = json!({"packages": packages, "actions": actions, "triggers": triggers, "rules": rules});
     context.show(&all, || {
         let console = context.console;
         console.line(format!("Entities in namespace: {}", console.bold(shown(OWN_NAMESPACE))));
-        if arguments.name_sort {
-            listing::print(&listing::by_name(packages), context);
-            listing::print(&listing::by_name(actions), context);
-            listing::print(&listing::by_name(triggers), context);
-            listing::print(&listing::by_name(rules), context);
-        } else {
-            listing::print(&packages, context);
-            listing::print(&actions, context);
-            listing::print(&triggers, context);
-            listing::print(&rules, context);
-        }
+        listing::print(&packages, context);
+        listing::print(&actions, context);
+        listing::print(&triggers, context);
+        listing::print(&rules, context);
         Ok(())
     })
 }
