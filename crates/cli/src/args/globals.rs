@@ -4,7 +4,10 @@
 //! one is not to be had, as with upstream's CLI. clap's own global arguments cannot be hidden in that way.
 
 use crate::output::Format;
-use clap::{Arg, ArgMatches, Args as _, Command};
+use clap::{Arg, ArgAction, ArgMatches, Args as _, Command};
+
+/// The width of help.
+const COLUMNS: usize = 80;
 
 /// Flags that every command understands.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -77,11 +80,20 @@ impl Globals {
 /// `command` and everything below it, with the global flags that it does not hide.
 pub(crate) fn everywhere(command: Command) -> Command {
     let flags = Globals::augment_args(Command::new("globals"));
-    let flags: Vec<Arg> = flags.get_arguments().cloned().collect();
-    add(command, &flags)
+    let mut flags: Vec<Arg> = flags.get_arguments().cloned().collect();
+    let help = Arg::new("help").short('h').long("help").help("Show this help");
+    // `-h` and `--help` are the same.
+    flags.push(help.action(ArgAction::HelpShort));
+    add(command, &flags, 0)
 }
 
-fn add(mut command: Command, flags: &[Arg]) -> Command {
+/// In help, the global flags stand at the root alone; elsewhere a line points there.
+fn add(mut command: Command, flags: &[Arg], depth: usize) -> Command {
+    command = command.disable_help_flag(true).term_width(COLUMNS);
+    if depth > 0 {
+        let own = command.get_after_help().map(|text| format!("{text}\n\n")).unwrap_or_default();
+        command = command.after_help(format!("{own}wsk --help shows the flags that all commands have."));
+    }
     for flag in flags {
         let taken = |other: &Arg| other.get_long() == flag.get_long();
         if command.get_arguments().any(taken) {
@@ -91,11 +103,16 @@ fn add(mut command: Command, flags: &[Arg]) -> Command {
         let letter_taken =
             letter.is_some() && command.get_arguments().any(|other| other.get_short() == letter);
         let mut flag = flag.clone();
+        if depth > 0 && flag.get_id() != "help" {
+            flag = flag.hide(true);
+        }
         if letter_taken {
             flag = flag.short(None);
         }
         command = command.arg(flag);
     }
     let names: Vec<String> = command.get_subcommands().map(|below| below.get_name().to_owned()).collect();
-    names.iter().fold(command, |command, name| command.mut_subcommand(name, |below| add(below, flags)))
+    names
+        .iter()
+        .fold(command, |command, name| command.mut_subcommand(name, |below| add(below, flags, depth + 1)))
 }

@@ -12,10 +12,21 @@ use crate::commands::Command;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 use std::ffi::OsString;
 
+/// From nothing to a web action and its logs.
+const FIRST_STEPS: &str = "\
+First steps:
+  wsk property set --apihost http://localhost:3233 --auth UUID:KEY
+  echo 'def main(args): return {\"body\": args[\"name\"]}' > hello.py
+  wsk action create hello hello.py --web true
+  wsk action invoke hello --param name Ada --result
+  wsk action get hello --url           # open it in a browser, with ?name=Ada
+  wsk activation logs --last           # --follow shows them as they come
+  wsk dev hello.py --invoke            # updates and runs it on every save";
+
 /// OpenWhisk's command line.
 #[derive(Debug, Parser)]
 #[command(name = "wsk", version, args_override_self = true)]
-#[command(about = "OpenWhisk cloud computing command line interface.")]
+#[command(about = "OpenWhisk cloud computing command line interface.", after_help = FIRST_STEPS)]
 pub(crate) struct Wsk {
     #[command(subcommand)]
     pub(crate) command: Command,

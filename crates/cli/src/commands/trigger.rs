@@ -15,10 +15,18 @@ const NAME: &str = "A trigger name is required.";
 /// What upstream's CLI exits with where flags exclude each other: 405 as a byte.
 const NOT_ALLOWED: u8 = 149;
 
+const CREATE: &str = "\
+Examples:
+  wsk trigger create news
+  wsk trigger create hourly --feed /whisk.system/alarms/alarm -p cron '0 * * * *'
+  wsk rule create onNews news hello              # then the trigger runs an action
+  wsk trigger fire news -p title Hello";
+
 /// What can be done with triggers.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Trigger {
     /// create new trigger
+    #[command(after_help = CREATE)]
     Create(Create),
     /// update an existing trigger, or create a trigger if it does not exist
     Update(Put),

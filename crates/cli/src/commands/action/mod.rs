@@ -21,14 +21,30 @@ pub(crate) use put::{Flags, document, with_web};
 /// What must be named.
 pub(crate) const NAME: &str = "An action name is required.";
 
+const CREATE: &str = "\
+Examples:
+  wsk action create hello hello.js
+  wsk action create hello hello.js --param greeting Hi --memory 512
+  wsk action create page page.py --web true      # answers at a URL of its own
+  wsk action create app app.zip --kind nodejs:default
+  wsk action create both --sequence first,second";
+
+const INVOKE: &str = "\
+Examples:
+  wsk action invoke hello                        # prints the id, and goes on
+  wsk action invoke hello -p name Ada --result   # waits, and prints the result
+  wsk action invoke hello -P input.json --blocking";
+
 /// What can be done with actions.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Action {
     /// create a new action
+    #[command(after_help = CREATE)]
     Create(put::Put),
     /// update an existing action, or create an action if it does not exist
     Update(put::Update),
     /// invoke action
+    #[command(after_help = INVOKE)]
     Invoke(invoke::Invoke),
     /// get action
     Get(get::Get),

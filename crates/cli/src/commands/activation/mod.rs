@@ -21,6 +21,17 @@ pub(crate) use poll::Seen;
 /// What must be named.
 const ID: &str = "An activation ID is required.";
 
+const LOGS: &str = "\
+Examples:
+  wsk activation logs --last
+  wsk activation logs ACTIVATION_ID --strip      # without time and stream
+  wsk activation logs ACTIVATION_ID --follow     # as they come, until its end";
+
+const EXPLAIN: &str = "\
+Examples:
+  wsk activation explain --last                  # why was it slow, why did it fail
+  wsk activation explain ACTIVATION_ID";
+
 /// What can be done with activations.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Activation {
@@ -29,10 +40,12 @@ pub(crate) enum Activation {
     /// get activation
     Get(Get),
     /// get the logs of an activation
+    #[command(after_help = LOGS)]
     Logs(logs::Logs),
     /// get the result of an activation
     Result(One),
     /// tell where the time of an activation went, why it failed, what caused it and what it caused
+    #[command(after_help = EXPLAIN)]
     Explain(One),
     /// poll continuously for log messages from currently running actions
     Poll(poll::Poll),

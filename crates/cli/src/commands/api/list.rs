@@ -119,7 +119,7 @@ mod tests {
         let text = |part: &ApiFilter, full| text(&rows(&apis(), part, true), full, Console::plain());
         assert_eq!(
             text(&ApiFilter::default(), false),
-            "Action       Verb  API Name  URL\n             get     books  http://gw/b/c\n\
+            "Action     Verb  API Name  URL\n            get     books  http://gw/b/c\n\
              /ns/p/a     put     books  http://gw/b/c\n/ns/a       get     books  http://gw/b/z\n"
         );
         let part =
