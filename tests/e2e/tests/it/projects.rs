@@ -29,6 +29,73 @@ project:
         on-order: {trigger: order, action: both}
 ";
 
+/// The shapes of manifests that public projects have: templates of IBM Cloud Functions (a greeting, a reminder, what
+/// follows a database or a message hub), the test cases of wskdeploy, and blueprints of others.
+const FORMS: [&str; 4] = [
+    // Names from inputs of the project, a binding, a sequence, a trigger with a feed in the binding.
+    r"
+project:
+  inputs: {PACKAGE_NAME: cats}
+  packages:
+    $PACKAGE_NAME:
+      dependencies:
+        my-cloudant: {location: /whisk.system/cloudant, inputs: {username: $CLOUDANT_USER, dbname: cats}}
+      triggers:
+        cats-trigger: {feed: my-cloudant/changes, inputs: {dbname: cats}}
+      actions:
+        process-change: {function: src/hello.js, runtime: 'nodejs:8'}
+      sequences:
+        process-change-sequence: {actions: 'my-cloudant/read, process-change'}
+      rules:
+        cats-rule: {trigger: cats-trigger, action: process-change-sequence}
+",
+    // A package alone, with old names of keys.
+    r"
+package:
+  name: triggerrule
+  version: 1.0
+  license: Apache-2.0
+  actions:
+    greeting: {version: 1.0, location: src/hello.js, runtime: 'nodejs:default', inputs: {name: string, place: string}, outputs: {payload: {type: string}}}
+  triggers:
+    locationUpdate: {source: /whisk.system/alarms/alarm, inputs: {cron: '0 * * * *'}}
+  rules:
+    myRule: {trigger: locationUpdate, action: greeting}
+",
+    // Inputs of every form, and the default package.
+    r#"
+packages:
+  default:
+    actions:
+      types:
+        function: src/hello.js
+        inputs:
+          text: plain
+          typed: {type: integer, value: 5, description: a number, required: true}
+          list: [1, two, {three: 3}]
+          json: {type: json, value: '{"a": {"b": [true]}}'}
+          default: {type: string, default: d}
+          empty: boolean
+      inline: {code: 'function main() { return {} }', runtime: nodejs, web-export: raw}
+    sequences:
+      chain: {actions: 'types,inline', web: true}
+"#,
+    // Packages side by side, and a reminder every few minutes.
+    r"
+packages:
+  reminders:
+    dependencies: {bell: {location: /whisk.system/alarms}}
+    actions: {send: {function: src/lib, include: [[src/shared, shared]], annotations: {require-whisk-auth: secret, final: true}, web: yes}}
+    triggers: {every-five: {feed: bell/alarm, inputs: {cron: '*/5 * * * *', trigger_payload: {text: $TEXT}}}}
+    rules: {remind: {trigger: every-five, action: send}}
+  hub:
+    public: true
+    actions: {consume: {function: src/hello.js, conductor: true}}
+    triggers: {message: {feed: /whisk.system/messaging/kafkaFeed, inputs: {brokers: '[a]'}}}
+    rules: {on-message: {trigger: message, action: hub/consume}}
+",
+];
+
 struct Place {
     server: Server,
     wsk: Wsk,
@@ -49,15 +116,19 @@ fn place() -> Place {
 
 /// How many steps a deployment took: created, updated, unchanged, deleted.
 fn counts(report: &Value) -> [u64; 4] {
-    ["created", "updated", "unchanged", "deleted"].map(|change| report[change].as_u64().unwrap())
+    ["created", "updated", "unchanged", "deleted"]
+        .map(|change| report[change].as_u64().expect("a report counts"))
 }
 
 /// The names of everything in the namespace.
 fn names(wsk: &Wsk) -> Vec<String> {
     let all = wsk.json(&["namespace", "get", "--name-sort"]);
     let of = |collection: &str| {
-        let entries = all[collection].as_array().unwrap().clone();
-        entries.into_iter().map(|entry| entry["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        let entries = all[collection].as_array().expect("a list").clone();
+        entries
+            .into_iter()
+            .map(|entry| entry["name"].as_str().expect("a name").to_owned())
+            .collect::<Vec<_>>()
     };
     ["packages", "actions", "triggers", "rules"].into_iter().flat_map(of).collect()
 }
@@ -140,8 +211,6 @@ fn a_failure_names_the_step_and_what_was_not_tried() {
     assert!(said.err.contains("src/none.js"), "{said:?}");
 }
 
-/// The shapes of manifests that public projects have: templates of IBM Cloud Functions (a greeting, a reminder, what
-/// follows a database or a message hub), the test cases of wskdeploy, and blueprints of others.
 #[test]
 fn manifests_in_the_forms_of_public_projects_deploy_and_undeploy_cleanly() {
     let Place { server, wsk } = place();
@@ -155,71 +224,7 @@ fn manifests_in_the_forms_of_public_projects_deploy_and_undeploy_cleanly() {
             .iter()
             .for_each(|action| drop(system.put_code(&format!("{package}/{action}"), "nodejs:default", FEED)));
     }
-    let forms = [
-        // Names from inputs of the project, a binding, a sequence, a trigger with a feed in the binding.
-        r"
-project:
-  inputs: {PACKAGE_NAME: cats}
-  packages:
-    $PACKAGE_NAME:
-      dependencies:
-        my-cloudant: {location: /whisk.system/cloudant, inputs: {username: $CLOUDANT_USER, dbname: cats}}
-      triggers:
-        cats-trigger: {feed: my-cloudant/changes, inputs: {dbname: cats}}
-      actions:
-        process-change: {function: src/hello.js, runtime: 'nodejs:8'}
-      sequences:
-        process-change-sequence: {actions: 'my-cloudant/read, process-change'}
-      rules:
-        cats-rule: {trigger: cats-trigger, action: process-change-sequence}
-",
-        // A package alone, with old names of keys.
-        r"
-package:
-  name: triggerrule
-  version: 1.0
-  license: Apache-2.0
-  actions:
-    greeting: {version: 1.0, location: src/hello.js, runtime: 'nodejs:default', inputs: {name: string, place: string}, outputs: {payload: {type: string}}}
-  triggers:
-    locationUpdate: {source: /whisk.system/alarms/alarm, inputs: {cron: '0 * * * *'}}
-  rules:
-    myRule: {trigger: locationUpdate, action: greeting}
-",
-        // Inputs of every form, and the default package.
-        r#"
-packages:
-  default:
-    actions:
-      types:
-        function: src/hello.js
-        inputs:
-          text: plain
-          typed: {type: integer, value: 5, description: a number, required: true}
-          list: [1, two, {three: 3}]
-          json: {type: json, value: '{"a": {"b": [true]}}'}
-          default: {type: string, default: d}
-          empty: boolean
-      inline: {code: 'function main() { return {} }', runtime: nodejs, web-export: raw}
-    sequences:
-      chain: {actions: 'types,inline', web: true}
-"#,
-        // Packages side by side, and a reminder every few minutes.
-        r"
-packages:
-  reminders:
-    dependencies: {bell: {location: /whisk.system/alarms}}
-    actions: {send: {function: src/lib, include: [[src/shared, shared]], annotations: {require-whisk-auth: secret, final: true}, web: yes}}
-    triggers: {every-five: {feed: bell/alarm, inputs: {cron: '*/5 * * * *', trigger_payload: {text: $TEXT}}}}
-    rules: {remind: {trigger: every-five, action: send}}
-  hub:
-    public: true
-    actions: {consume: {function: src/hello.js, conductor: true}}
-    triggers: {message: {feed: /whisk.system/messaging/kafkaFeed, inputs: {brokers: '[a]'}}}
-    rules: {on-message: {trigger: message, action: hub/consume}}
-",
-    ];
-    for form in forms {
+    for form in FORMS {
         wsk.write("manifest.yaml", form);
         let deployed = counts(&wsk.json(&["project", "deploy"]));
         assert!(deployed[0] > 0, "{form}");
