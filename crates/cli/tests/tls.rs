@@ -1,5 +1,7 @@
 //! `wsk` over TLS and plain TCP, against a server of one connection that shows what it was sent.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may as well panic")]
+
 use base64::Engine as _;
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -134,7 +136,7 @@ fn a_server_is_believed_by_a_private_authority_or_by_insecure_alone() {
     let other = Authority::new();
     let ca = authority.file("ca.pem");
     for (flag, root, good) in [
-        (None, Some(ca.clone()), true),
+        (None, Some(ca), true),
         (None, Some(other.file("ca.pem")), false),
         (Some("-i"), Some(other.file("ca.pem")), true),
     ] {
