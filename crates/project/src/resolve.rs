@@ -1,18 +1,19 @@
 //! What a manifest means: the entities that it wants, with every input, variable and file in its place.
 
-use crate::code::{Files, kind_of, kinds, pack};
+mod annotations;
+mod exec;
+
+use crate::code::Files;
 use crate::entity::{Entity, FEED, FEED_INPUTS, Feed, Kind, MANAGED, Managed, hash, pairs};
 use crate::environment::interpolate;
 use crate::inputs::{Sources, values};
 use crate::manifest::{Action, Api, Inputs, Limits, Manifest, Package, Sequence};
-use base64::Engine as _;
+use annotations::{TRUTHS, secret, truth, web_annotations};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
 /// The package whose actions stand outside packages.
 const DEFAULT: &str = "default";
-/// The image of actions that are an executable of their own.
-const NATIVE_IMAGE: &str = "openwhisk/dockerskeleton";
 
 /// How a manifest is understood.
 #[derive(Clone, Debug, Default)]
@@ -290,98 +291,6 @@ impl OnePackage<'_> {
         known.into_iter().filter_map(|(name, limit)| Some((name.to_owned(), json!(limit?)))).collect()
     }
 
-    fn exec(&mut self, place: &str, action: &Action) -> Result<Value, Problem> {
-        let function = action.function.as_ref().map(|function| interpolate(function, self.variable));
-        let (mut exec, guessed) = match (&action.code, function) {
-            (_, Some(function)) => self.function(place, action, &function)?,
-            (Some(code), None) => (json!({ "code": code }), None),
-            (None, None) if action.docker.is_some() || action.native => (json!({}), None),
-            (None, None) => return Err(problem(place, "an action has a function, code, or an image")),
-        };
-        exec["kind"] = match &action.docker {
-            Some(image) => {
-                exec["image"] = interpolate(image, self.variable).into();
-                "blackbox".into()
-            }
-            None if action.native => {
-                exec["image"] = NATIVE_IMAGE.into();
-                "blackbox".into()
-            }
-            None => self.kind(place, action, guessed)?.into(),
-        };
-        if let Some(main) = &action.main {
-            exec["main"] = interpolate(main, self.variable).into();
-        }
-        Ok(exec)
-    }
-
-    /// The code of a file or directory, and the language that it tells.
-    fn function(
-        &self,
-        place: &str,
-        action: &Action,
-        function: &str,
-    ) -> Result<(Value, Option<&'static str>), Problem> {
-        if function.contains("://") {
-            return Err(problem(place, format!("'{function}' is not on this machine; download it first")));
-        }
-        let path = self.directory.join(function);
-        let path = path.components().collect::<std::path::PathBuf>();
-        let unreadable =
-            |error: std::io::Error| problem(place, format!("function {}: {error}", path.display()));
-        let guessed = kind_of(&path, self.files);
-        let (bytes, is_archive) = if self.files.is_directory(&path) {
-            let packed = pack(&path, self.files, self.directory, &action.include, &action.exclude);
-            (packed.map_err(unreadable)?, true)
-        } else {
-            let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-            (self.files.read(&path).map_err(unreadable)?, ["zip", "jar", "balx"].contains(&extension))
-        };
-        let encoded = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
-        let code = match String::from_utf8(bytes) {
-            Ok(text) if !is_archive => text,
-            Ok(text) => encoded(text.as_bytes()),
-            Err(binary) => encoded(binary.as_bytes()),
-        };
-        Ok((json!({ "code": code }), guessed))
-    }
-
-    /// The kind: what is written, where the server has it, or what the file tells.
-    fn kind(&mut self, place: &str, action: &Action, guessed: Option<&str>) -> Result<String, Problem> {
-        let default = |language: &str| format!("{language}:default");
-        let guessed = guessed.map(default);
-        let written = action.runtime.as_ref().map(|runtime| interpolate(runtime, self.variable));
-        let written = written.map(|runtime| if runtime.contains(':') { runtime } else { default(&runtime) });
-        let kind = written
-            .clone()
-            .or(guessed.clone())
-            .ok_or_else(|| problem(place, format!("the kind is not told: give a runtime, {}", kinds())))?;
-        if self.has(&kind) {
-            return Ok(kind);
-        }
-        match guessed.filter(|guessed| written.is_some() && !self.options.strict && self.has(guessed)) {
-            Some(instead) => {
-                let warning =
-                    format!("{place}: the server has no runtime '{kind}'; {instead} is used instead");
-                self.resolved.warnings.push(warning);
-                Ok(instead)
-            }
-            None => {
-                let known = kinds_of_server(&self.options.runtimes).join(", ");
-                Err(problem(place, format!("the server has no runtime '{kind}'; it has {known}")))
-            }
-        }
-    }
-
-    /// Whether the server runs a kind, as far as it is known.
-    fn has(&self, kind: &str) -> bool {
-        let known = kinds_of_server(&self.options.runtimes);
-        let language = kind.strip_suffix("default");
-        let is =
-            |known: &String| known == kind || language.is_some_and(|language| known.starts_with(language));
-        known.is_empty() || known.iter().any(is)
-    }
-
     fn sequence(&mut self, key: &str, sequence: &Sequence) -> Result<(), Problem> {
         let place = format!("packages.{}.sequences.{key}", self.name);
         let parts = sequence.actions.split(',').map(str::trim).filter(|part| !part.is_empty());
@@ -551,56 +460,6 @@ fn semver(text: &str) -> Option<String> {
     let mut numbers = text.split('.').map(|part| part.parse::<u32>().ok()).collect::<Option<Vec<_>>>()?;
     numbers.resize(3, 0);
     Some(numbers.iter().map(u32::to_string).collect::<Vec<_>>().join("."))
-}
-
-/// Annotations that are true or false; older YAML calls that `yes` and `no`.
-const TRUTHS: &[&str] = &["web-export", "raw-http", "final", "conductor", "provide-api-key"];
-
-fn truth(text: &str) -> Value {
-    match text.to_lowercase().as_str() {
-        "yes" | "true" | "on" => Value::Bool(true),
-        "no" | "false" | "off" => Value::Bool(false),
-        _ => text.into(),
-    }
-}
-
-/// The secret of a web action is a text, a number that is exact in JavaScript, or a truth.
-fn secret(annotations: &Map<String, Value>) -> Result<(), String> {
-    const GREATEST: u64 = (1 << 53) - 1;
-    match annotations.get("require-whisk-auth") {
-        Some(Value::String(text)) if text.is_empty() => {
-            Err("the secret require-whisk-auth is empty".to_owned())
-        }
-        Some(Value::Number(number)) if number.as_u64().is_none_or(|number| number > GREATEST) => {
-            Err(format!("the secret require-whisk-auth is a number from 0 to {GREATEST}, not {number}"))
-        }
-        Some(other @ (Value::Null | Value::Array(_) | Value::Object(_))) => {
-            Err(format!("the secret require-whisk-auth is a text, a number, true or false, not {other}"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// WEB-40: what `web` stands for.
-fn web_annotations(web: &str, annotations: &mut Map<String, Value>) -> Result<(), String> {
-    let (export, raw) = match web.to_lowercase().as_str() {
-        "yes" | "true" => (true, false),
-        "raw" => (true, true),
-        "no" | "false" => (false, false),
-        _ => return Err(format!("web is yes, true, raw, no or false, not '{web}'")),
-    };
-    for (key, value) in [("web-export", export), ("raw-http", raw), ("final", export)] {
-        annotations.insert(key.to_owned(), json!(value));
-    }
-    Ok(())
-}
-
-/// The kinds of a runtime manifest that are not deprecated.
-fn kinds_of_server(manifest: &Value) -> Vec<String> {
-    let runtimes = manifest["runtimes"].as_object().into_iter().flatten();
-    let kinds = runtimes.flat_map(|(_, kinds)| kinds.as_array().into_iter().flatten());
-    let current = kinds.filter(|kind| kind["deprecated"] != Value::Bool(true));
-    current.filter_map(|kind| kind["kind"].as_str().map(str::to_owned)).collect()
 }
 
 #[cfg(test)]

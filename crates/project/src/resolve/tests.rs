@@ -1,3 +1,4 @@
+use super::exec::NATIVE_IMAGE;
 use super::*;
 use crate::code::Disk;
 
