@@ -30,8 +30,10 @@ impl Context {
             Format::Text => text()?,
             Format::Json => self.console.line(pretty(document)),
             Format::Yaml => {
-                self.console
-                    .print(serde_norway::to_string(document).map_err(|error| unwritable(error.to_string()))?);
+                // By way of JSON, so that parts that are kept as they came are written out too; the order stays.
+                let written = serde_norway::from_str(&pretty(document))
+                    .and_then(|document: serde_norway::Value| serde_norway::to_string(&document));
+                self.console.print(written.map_err(|error| unwritable(error.to_string()))?);
             }
             Format::Table => {
                 let document =

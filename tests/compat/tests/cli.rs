@@ -13,7 +13,7 @@ fn folder() -> PathBuf {
 #[track_caller]
 fn check(path: &Path) {
     let transcript = Transcript::read(path);
-    let wrong = Place::new(&wsk(), transcript.with_properties).run(&transcript);
+    let wrong = Place::new(&wsk(), &transcript).run(&transcript);
     assert!(wrong.is_empty(), "{} commands failed\n\n{}", wrong.len(), wrong.join("\n"));
 }
 
@@ -39,15 +39,24 @@ macro_rules! transcripts {
     };
 }
 
+#[test]
+fn the_tour() {
+    check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/tour.md"));
+}
+
 transcripts! {
     action
     action_get
     action_web
     invoke
+    invoke_queued
     activation
+    explain
     feed
     namespace
+    output
     package
+    project
     rule
     property
     traces

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 /// Stands in a comment of its own and says that no property file is there at first.
 const WITHOUT_PROPERTIES: &str = "<!-- transcript: without properties -->";
 
+/// Begins a comment with what the server is told, as `key=value`.
+const SERVER: &str = "<!-- transcript: server ";
+
 /// A file with commands.
 #[derive(Clone, Debug)]
 pub struct Transcript {
@@ -12,6 +15,8 @@ pub struct Transcript {
     pub path: PathBuf,
     /// Whether `~/.wskprops` names the server and the key before the first command.
     pub with_properties: bool,
+    /// What the server is told, each as `key=value`.
+    pub settings: Vec<String>,
     /// Its commands and files, in their order.
     pub items: Vec<Item>,
 }
@@ -58,7 +63,10 @@ impl Transcript {
             std::fs::read_to_string(path).unwrap_or_else(|problem| panic!("{}: {problem}", path.display()));
         let items = items(&text).unwrap_or_else(|problem| panic!("{}:{problem}", path.display()));
         assert!(items.iter().any(|item| matches!(item, Item::Step(_))), "{}: no command", path.display());
-        Transcript { path: path.to_owned(), with_properties: !text.contains(WITHOUT_PROPERTIES), items }
+        let told = text.lines().filter_map(|line| line.strip_prefix(SERVER)?.strip_suffix(" -->"));
+        let settings = told.map(str::to_owned).collect();
+        let with_properties = !text.contains(WITHOUT_PROPERTIES);
+        Transcript { path: path.to_owned(), with_properties, settings, items }
     }
 }
 

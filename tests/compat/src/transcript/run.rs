@@ -30,10 +30,11 @@ impl Place {
     /// # Panics
     /// When something of it cannot be made.
     #[must_use]
-    pub fn new(wsk: &Path, with_properties: bool) -> Place {
-        let server = Server::start(&Options::default());
+    pub fn new(wsk: &Path, transcript: &Transcript) -> Place {
+        let told = |options: Options, setting: &String| options.argument("--set").argument(setting);
+        let server = Server::start(&transcript.settings.iter().fold(Options::default(), told));
         let place = Place::at(server.address().to_string(), wsk, Some(server));
-        if with_properties {
+        if transcript.with_properties {
             let properties = format!("APIHOST=http://{}\nAUTH={GUEST}\n", place.address);
             std::fs::write(place.home.path().join(".wskprops"), properties).expect("a file can be written");
         }

@@ -24,7 +24,7 @@ fn folder() -> PathBuf {
 }
 
 #[test]
-fn the_npm_client_manages_and_invokes_actions_of_all_kinds() {
+fn cli_17_the_npm_client_manages_and_invokes_actions_of_all_kinds() {
     run("client.mjs", &Options::default(), "all kinds passed");
 }
 
