@@ -43,7 +43,7 @@ impl Place {
 
     fn at(address: String, wsk: &Path, server: Option<Server>) -> Place {
         let home = tempfile::tempdir().expect("a temporary directory");
-        for name in ["bin", "work"] {
+        for name in ["bin", "here"] {
             std::fs::create_dir(home.path().join(name)).expect("a directory can be made");
         }
         std::os::unix::fs::symlink(wsk, home.path().join("bin/wsk")).expect("a link can be made");
@@ -63,7 +63,7 @@ impl Place {
         for item in &transcript.items {
             match item {
                 Item::File { name, text } => {
-                    let path = self.home.path().join("work").join(name);
+                    let path = self.home.path().join("here").join(name);
                     std::fs::create_dir_all(path.parent().expect("it is in a directory"))
                         .and_then(|()| std::fs::write(&path, text))
                         .unwrap_or_else(|problem| panic!("{name}: {problem}"));
@@ -106,7 +106,7 @@ impl Place {
         let path = std::env::var("PATH").unwrap_or_default();
         Command::new("timeout")
             .args([LIMIT, "bash", "-c", &command.replace(WRITTEN, &self.address)])
-            .current_dir(home.join("work"))
+            .current_dir(home.join("here"))
             .env_clear()
             .env("PATH", format!("{}:{path}", home.join("bin").display()))
             .envs([("HOME", home.as_os_str())])
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn commands_have_the_files_the_home_and_the_ids_of_those_before() {
         let text = "```text sub/a.txt\nhello\n```\n```console\n$ cat sub/a.txt; echo oh >&2; exit 7\nhello\n! oh\n? 7\n\
-            $ echo id $(printf 'a%.0s' {1..32})\nid {id:first}\n$ echo {first} | tr a b\nb[..]b\n$ pwd; cd; ls\n~/work\nbin\nwork\n\
+            $ echo id $(printf 'a%.0s' {1..32})\nid {id:first}\n$ echo {first} | tr a b\nb[..]b\n$ pwd; cd; ls\n~/here\nbin\nhere\n\
             $ echo at localhost:3233 | grep -c 127.0.0.1:9\n1\n$ echo at 127.0.0.1:9\nat localhost:3233\n```\n";
         assert_eq!(taken(text), [""; 0]);
     }
