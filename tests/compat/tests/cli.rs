@@ -51,6 +51,7 @@ transcripts! {
     invoke
     invoke_queued
     activation
+    api
     explain
     feed
     namespace
@@ -58,6 +59,7 @@ transcripts! {
     package
     project
     rule
+    sdk
     property
     traces
     trigger

@@ -6,12 +6,16 @@ use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use clap_complete::Shell;
 use client::Client;
+use flate2::read::GzDecoder;
 use http::Method;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
+use std::path::Path;
 
 /// The file that completes the command line of bash.
 const BASH: &str = "wsk_cli_bash_completion.sh";
+/// The directory in the archive for Docker.
+const SKELETON: &str = "dockerSkeleton";
 
 /// What can be done with it.
 #[derive(Debug, clap::Subcommand)]
@@ -43,8 +47,8 @@ pub(crate) async fn run(command: Sdk, context: &Context) -> Outcome {
         }
         "bashauto" => bashauto(context),
         // Upstream answers with the place of a release, which the client follows (CLI-15).
-        "docker" => download("blackbox.tar.gz", "docker", context).await,
-        "ios" => download("OpenWhiskIOSStarterApp.zip", "iOS", context).await,
+        "docker" => docker(context).await,
+        "ios" => ios(context).await,
         _ => Err(Failure::usage(format!(
             "The SDK component argument '{component}' is invalid. Valid components are docker, ios and bashauto"
         ))),
@@ -63,8 +67,36 @@ fn bashauto(context: &Context) -> Outcome {
     Ok(())
 }
 
-async fn download(file: &str, name: &str, context: &Context) -> Outcome {
-    let failed = |error: String| Failure::general(format!("The {name} SDK installation failed: {error}"));
+/// The skeleton of an image, unpacked.
+async fn docker(context: &Context) -> Outcome {
+    if Path::new(SKELETON).exists() {
+        return Err(failed(
+            "docker",
+            format!("The directory '{SKELETON}' already exists.  Delete it and retry."),
+        ));
+    }
+    let bytes = download("blackbox.tar.gz", "docker", context).await?;
+    tar::Archive::new(GzDecoder::new(&*bytes))
+        .unpack(".")
+        .map_err(|error| failed("docker", format!("Error untarring file 'blackbox.tar.gz': {error}")))?;
+    context.console.line("The docker skeleton is now installed at the current directory.");
+    Ok(())
+}
+
+async fn ios(context: &Context) -> Outcome {
+    let file = "OpenWhiskIOSStarterApp.zip";
+    write(file, &download(file, "ios", context).await?)?;
+    context
+        .console
+        .line(format!("Downloaded OpenWhisk iOS starter app. Unzip '{file}' and open the project in Xcode."));
+    Ok(())
+}
+
+fn failed(name: &str, error: impl std::fmt::Display) -> Failure {
+    Failure::general(format!("The {name} SDK installation failed: {error}"))
+}
+
+async fn download(file: &str, name: &str, context: &Context) -> Outcome<Vec<u8>> {
     let bytes = fetched(context.client()?, file).await.map_err(|error| {
         Failure::from(error)
             .because(format!("The {name} SDK installation failed"))
@@ -72,11 +104,9 @@ async fn download(file: &str, name: &str, context: &Context) -> Outcome {
     })?;
     // A server that knows no such file may answer with a page of its own.
     if bytes.starts_with(b"{") || bytes.starts_with(b"<") {
-        return Err(failed(format!("the server has no {file}")));
+        return Err(failed(name, format!("the server has no {file}")));
     }
-    write(file, &bytes)?;
-    context.console.line(format!("Downloaded {file} to the current directory."));
-    Ok(())
+    Ok(bytes)
 }
 
 async fn fetched(client: &Client, file: &str) -> client::Result<Vec<u8>> {
@@ -90,7 +120,7 @@ fn write(file: &str, bytes: &[u8]) -> Outcome {
         OpenOptions::new().write(true).create_new(true).open(file).and_then(|mut file| file.write_all(bytes));
     written.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => {
-            Failure::general(format!("The file {file} already exists.  Delete it and retry."))
+            Failure::general(format!("The file '{file}' already exists.  Delete it and retry."))
         }
         _ => Failure::general(format!("Cannot create file '{file}': {error}")),
     })
