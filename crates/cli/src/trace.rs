@@ -68,6 +68,17 @@ impl Observer for Trace {
         }
     }
 
+    fn shows_uploads(&self) -> bool {
+        self.console.shows_progress()
+    }
+
+    fn uploaded(&self, sent: usize, total: usize) {
+        let megabytes = |bytes: usize| bytes as f64 / (1024.0 * 1024.0);
+        let end = if sent == total { "\r\x1b[K" } else { "" };
+        let line = format!("\r\x1b[Ksent {:.1} of {:.1} MB{end}", megabytes(sent), megabytes(total));
+        self.console.progress(&line);
+    }
+
     fn received(&self, answer: &Answer) {
         if !self.verbose {
             return;

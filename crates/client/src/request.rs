@@ -3,12 +3,17 @@
 use crate::{Answer, Client, Error, Result};
 use base64::Engine as _;
 use bytes::Bytes;
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt;
+use std::sync::Arc;
 use url::Url;
+
+/// From which size on the way of a body is told, in bytes, and in which pieces.
+const BIG: usize = 1 << 20;
+const PIECE: usize = 64 << 10;
 
 /// Who watches what goes over the wire: the traces of `wsk -v`, progress.
 pub trait Observer: Send + Sync + fmt::Debug {
@@ -16,6 +21,12 @@ pub trait Observer: Send + Sync + fmt::Debug {
     fn sending(&self, _request: &Sent<'_>) {}
     /// The whole answer is there.
     fn received(&self, _answer: &Answer) {}
+    /// Whether [`Observer::uploaded`] is asked for.
+    fn shows_uploads(&self) -> bool {
+        false
+    }
+    /// So many bytes of a big body are on their way.
+    fn uploaded(&self, _sent: usize, _total: usize) {}
 }
 
 /// Nobody watches.
@@ -186,10 +197,27 @@ impl Request<'_> {
         });
         let mut request = self.client.http.request(self.method, url).headers(self.headers);
         if let Some(body) = self.body {
-            request = request.body(body);
+            request = if body.len() > BIG && self.client.observer.shows_uploads() {
+                request
+                    .header(header::CONTENT_LENGTH, body.len())
+                    .body(watched(body, self.client.observer.clone()))
+            } else {
+                request.body(body)
+            };
         }
         request.send().await.map_err(transport)
     }
+}
+
+/// A body that tells how much of it was taken.
+fn watched(body: Bytes, observer: Arc<dyn Observer>) -> reqwest::Body {
+    let total = body.len();
+    let pieces = (0..total).step_by(PIECE).map(move |from| {
+        let to = (from + PIECE).min(total);
+        observer.uploaded(to, total);
+        Ok::<_, std::convert::Infallible>(body.slice(from..to))
+    });
+    reqwest::Body::wrap_stream(stream::iter(pieces))
 }
 
 /// What went wrong on the way, down to its cause: the outermost error alone says only that sending failed.
