@@ -194,6 +194,34 @@ fn what_is_exported_is_the_same_when_it_is_deployed() {
 }
 
 #[test]
+fn a_package_from_a_repository_is_cloned_once_and_goes_with_the_project() {
+    let Place { server, wsk } = place();
+    wsk.write("theirs/manifest.yaml", "packages: {theirs: {actions: {far: {function: far.js}}}}");
+    wsk.write("theirs/far.js", "function main() { return {far: 1} }");
+    let theirs = wsk.directory().join("theirs");
+    let author = ["-c", "user.name=a", "-c", "user.email=a@example.org"];
+    for command in [&["init", "--quiet"][..], &["add", "--all"], &["commit", "--quiet", "--message", "first"]]
+    {
+        let git = std::process::Command::new("git").current_dir(&theirs).args(author).args(command).status();
+        assert!(git.unwrap().success(), "git {command:?}");
+    }
+    let location = format!("file://{}", theirs.display());
+    wsk.write(
+        "manifest.yaml",
+        &format!("packages: {{own: {{dependencies: {{near: {{location: '{location}'}}}}}}}}"),
+    );
+    assert_eq!(counts(&wsk.json(&["project", "deploy"])), [3, 0, 0, 0]);
+    assert_eq!(Api::guest(&server).result("near/far", &json!({})), json!({"far": 1}));
+    assert_eq!(counts(&wsk.json(&["project", "deploy"])), [0, 0, 3, 0]);
+    wsk.ok(&["project", "undeploy"]);
+    assert_eq!(names(&wsk), ["feed"]);
+
+    wsk.write("manifest.yaml", "packages: {own: {dependencies: {gone: {location: 'file:///no/such'}}}}");
+    let said = wsk.run(&["project", "deploy"]);
+    assert!(said.code == 1 && said.err.contains("file:///no/such"), "{said:?}");
+}
+
+#[test]
 fn a_failure_names_the_step_and_what_was_not_tried() {
     let Place { server: _server, wsk } = place();
     wsk.write("manifest.yaml", &MANIFEST.replace("cron: '0 8 * * *'", "fail: true"));

@@ -117,17 +117,27 @@ fn parsed(file: &Path, text: &str) -> Outcome<Manifest> {
     Manifest::parse(&file.display().to_string(), text).map_err(|error| Failure::general(error.to_string()))
 }
 
-/// Adds what packages from elsewhere want: their repositories are cloned, once, and their manifests understood.
-pub(super) fn with_repositories(mut resolved: Resolved, source: &Source, flags: &Flags) -> Outcome<Resolved> {
+/// Adds what packages from elsewhere want. Their repositories are cloned once, where `fetch`; those that are not there are
+/// left out otherwise.
+pub(super) fn with_repositories(
+    mut resolved: Resolved,
+    source: &Source,
+    flags: &Flags,
+    managed: Option<&Managed>,
+    fetch: bool,
+) -> Outcome<Resolved> {
     for (name, location, version) in std::mem::take(&mut resolved.repositories) {
         let place = source.directory().join(ELSEWHERE).join(&name);
         if !place.is_dir() {
+            if !fetch {
+                continue;
+            }
             clone(&location, version.as_deref(), &place)?;
         }
         let inner = Flags { project: place, manifest: None, deployment: None, ..flags.clone() };
         let mut theirs = Source::read(&inner)?;
         renamed(&mut theirs.manifest, &name);
-        let wanted = theirs.resolve(&inner, None, Value::Null)?;
+        let wanted = theirs.resolve(&inner, managed.cloned(), Value::Null)?;
         resolved.entities.extend(wanted.entities);
         resolved.apis.extend(wanted.apis);
     }

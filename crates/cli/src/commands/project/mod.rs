@@ -91,7 +91,7 @@ async fn deploy(flags: &Flags, managed: bool, context: &Context) -> Outcome {
     let runtimes = client.manifest().await.unwrap_or_default();
     let resolved = source.resolve(flags, managed.clone(), runtimes)?;
     warn(&resolved, flags, context)?;
-    let resolved = files::with_repositories(resolved, &source, flags)?;
+    let resolved = files::with_repositories(resolved, &source, flags, managed.as_ref(), true)?;
     let existing = known(&resolved, managed.as_ref(), &client).await?;
     let plan = project::plan(
         &resolved.entities,
@@ -113,7 +113,9 @@ async fn undeploy(flags: &Flags, context: &Context) -> Outcome {
         None => {
             let source = Source::read(flags)?;
             let client = source.client(flags, context)?;
-            (client, source.resolve(flags, None, Value::Null)?, flags.projectname.clone())
+            let resolved = source.resolve(flags, None, Value::Null)?;
+            let resolved = files::with_repositories(resolved, &source, flags, None, false)?;
+            (client, resolved, flags.projectname.clone())
         }
     };
     let managed = project.as_deref().map(|name| Managed::new(name, "", ""));
@@ -146,6 +148,7 @@ async fn report(flags: &Flags, context: &Context) -> Outcome {
     let source = Source::read(flags)?;
     let client = source.client(flags, context)?;
     let resolved = source.resolve(flags, None, Value::Null)?;
+    let resolved = files::with_repositories(resolved, &source, flags, None, false)?;
     let existing = known(&resolved, None, &client).await?;
     let plan = project::plan(&resolved.entities, &existing, None);
     show_plan(&plan, &resolved, true, context)
