@@ -30,7 +30,7 @@ impl Starter {
     /// When it cannot be started.
     pub fn new(program: &Path) -> io::Result<Starter> {
         let mut child = Command::new(std::env::current_exe()?)
-            .arg("starts")
+            .args(["serve", "starts"])
             .arg(program)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -7,7 +7,10 @@
 pub mod cold;
 pub mod load;
 pub mod pipes;
+pub mod platform;
 pub mod report;
+pub mod rounds;
+pub mod scenes;
+pub mod settings;
 pub mod stats;
-pub mod suite;
 pub mod yardstick;

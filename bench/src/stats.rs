@@ -1,5 +1,7 @@
 //! Medians and how sure they are.
 
+use serde::{Deserialize, Serialize};
+
 /// How often the rounds are drawn again for the interval.
 const RESAMPLES: usize = 2000;
 
@@ -34,7 +36,7 @@ pub fn percentile(sorted: &[u32], share: f64) -> f64 {
 }
 
 /// The median of some rounds, with the interval in which it lies with 95 % confidence (bootstrap).
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Estimate {
     /// The median.
     pub median: f64,

@@ -45,7 +45,7 @@ impl Yardstick {
     /// # Errors
     /// When it cannot be started.
     pub fn own(name: &str) -> io::Result<Yardstick> {
-        Yardstick::start(Command::new(std::env::current_exe()?).arg(name))
+        Yardstick::start(Command::new(std::env::current_exe()?).args(["serve", name]))
     }
 
     /// The processor time that it has used.

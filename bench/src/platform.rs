@@ -17,7 +17,7 @@ const REFILL_LIMIT: Duration = Duration::from_secs(5);
 
 /// A running server with actions.
 #[derive(Debug)]
-pub(super) struct Platform {
+pub struct Platform {
     server: Server,
     api: Api,
     fresh: AtomicUsize,
@@ -27,7 +27,7 @@ pub(super) struct Platform {
 
 impl Platform {
     /// Starts a server with room for all the containers of the suite.
-    pub(super) fn start(arguments: &[&str]) -> io::Result<Platform> {
+    pub fn start(arguments: &[&str]) -> io::Result<Platform> {
         let scratch = tempfile::tempdir()?;
         let mut options =
             Options::in_dir(&scratch.path().join("data")).argument("--set").argument("invoker.memory=18 GB");
@@ -44,7 +44,7 @@ impl Platform {
     }
 
     /// The same with that many stem cells of 128 MB of every default kind, and no other ones.
-    pub(super) fn with_stem_cells(count: usize) -> io::Result<Platform> {
+    pub fn with_stem_cells(count: usize) -> io::Result<Platform> {
         let manifest = {
             let other = Platform::start(&[])?;
             let root = Client::new(other.server.address()).send(&Request::new("GET", "/"))?.json();
@@ -73,19 +73,19 @@ impl Platform {
     }
 
     /// Makes sure that an action has a container.
-    pub(super) fn warm(&self, name: &str) -> io::Result<()> {
+    pub fn warm(&self, name: &str) -> io::Result<()> {
         self.api.result(name, &json!({"nonce": name}));
         Ok(())
     }
 
-    pub(super) fn put_node(&self, name: &str) -> io::Result<()> {
+    pub fn put_node(&self, name: &str) -> io::Result<()> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("functions/echo.js");
         self.put(name, "nodejs:default", &std::fs::read_to_string(path)?);
         Ok(())
     }
 
-    pub(super) fn put_native(&self, name: &str) -> io::Result<()> {
-        self.put(name, "native:actionloop", &zipped::base64(&std::fs::read(super::function())?));
+    pub fn put_native(&self, name: &str) -> io::Result<()> {
+        self.put(name, "native:actionloop", &zipped::base64(&std::fs::read(crate::scenes::function())?));
         Ok(())
     }
 
@@ -93,29 +93,24 @@ impl Platform {
         self.api.put(name, &json!({"exec": {"kind": kind, "code": code}, "limits": {"memory": 128}}));
     }
 
-    pub(super) fn target(name: &str) -> String {
+    pub fn target(name: &str) -> String {
         format!("/api/v1/namespaces/_/actions/{name}?blocking=true&result=true")
     }
 
-    pub(super) fn template(&self, name: &str) -> Template {
+    pub fn template(&self, name: &str) -> Template {
         Template::post(&Platform::target(name), Some(&self.authorization()), ("", ""))
     }
 
-    pub(super) fn authorization(&self) -> String {
+    pub fn authorization(&self) -> String {
         basic(GUEST)
     }
 
-    pub(super) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("http://{}", self.server.address())
     }
 
     /// A run whose records are read back.
-    pub(super) fn run(
-        &self,
-        templates: &[Template],
-        connections: usize,
-        period: Duration,
-    ) -> io::Result<Outcome> {
+    pub fn run(&self, templates: &[Template], connections: usize, period: Duration) -> io::Result<Outcome> {
         let outcome = load::run(self.server.address(), templates, connections, period)?;
         if outcome.ids.len() as u64 != outcome.count {
             return Err(io::Error::other("an answer without an activation id"));
@@ -130,19 +125,14 @@ impl Platform {
     }
 
     /// The platform's own processor time for each activation, in microseconds.
-    pub(super) fn cost(
-        &self,
-        templates: &[Template],
-        connections: usize,
-        period: Duration,
-    ) -> io::Result<f64> {
+    pub fn cost(&self, templates: &[Template], connections: usize, period: Duration) -> io::Result<f64> {
         let before = self.cpu_time();
         let outcome = load::run(self.server.address(), templates, connections, period)?;
         Ok(micros_each(self.cpu_time().saturating_sub(before), outcome.count))
     }
 
     /// The processor time of the server and of its helpers, without that of functions.
-    pub(super) fn cpu_time(&self) -> Duration {
+    pub fn cpu_time(&self) -> Duration {
         let server = self.server.pid();
         let functions: Vec<u32> = processes::functions(server).iter().map(|process| process.pid).collect();
         let helpers =
@@ -152,26 +142,26 @@ impl Platform {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-    pub(super) fn resident_mib(&self) -> f64 {
+    pub fn resident_mib(&self) -> f64 {
         processes::resident_bytes(self.server.pid()) as f64 / f64::from(1 << 20)
     }
 
-    pub(super) fn ready_after(&self) -> Duration {
+    pub fn ready_after(&self) -> Duration {
         self.server.ready_after()
     }
 
     /// The processes that run a program of that name for functions.
-    pub(super) fn functions(&self, program: &str) -> usize {
+    pub fn functions(&self, program: &str) -> usize {
         processes::functions(self.server.pid()).iter().filter(|process| process.program == program).count()
     }
 
     /// The processes of all functions.
-    pub(super) fn processes(&self) -> usize {
+    pub fn processes(&self) -> usize {
         processes::functions(self.server.pid()).len()
     }
 
     /// Milliseconds of the first run of an action that was never seen.
-    pub(super) fn first_run(&self, kind: &str) -> io::Result<f64> {
+    pub fn first_run(&self, kind: &str) -> io::Result<f64> {
         let name = format!("fresh-{}", self.fresh.fetch_add(1, Ordering::Relaxed));
         if kind == "native" {
             self.put_native(&name)?
@@ -193,6 +183,6 @@ impl Platform {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-pub(super) fn micros_each(spent: Duration, count: u64) -> f64 {
+pub fn micros_each(spent: Duration, count: u64) -> f64 {
     spent.as_secs_f64() * 1e6 / count.max(1) as f64
 }

@@ -1,0 +1,34 @@
+//! How a run measures.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How often and how long.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Settings {
+    /// Whether only what fits into five minutes is measured.
+    pub quick: bool,
+    /// How often each pair is measured.
+    pub rounds: usize,
+    /// How long each measurement takes.
+    pub period: Duration,
+    /// How many first runs are timed.
+    pub starts: usize,
+}
+
+impl Settings {
+    /// All of everything.
+    #[must_use]
+    pub const fn full() -> Settings {
+        Settings { quick: false, rounds: 7, period: Duration::from_secs(2), starts: 21 }
+    }
+
+    /// What fits into five minutes on two processors.
+    #[must_use]
+    pub const fn quick() -> Settings {
+        Settings { quick: true, rounds: 5, period: Duration::from_millis(500), starts: 9 }
+    }
+}
+
+/// Connections of a closed loop.
+pub const CONNECTIONS: usize = 16;
