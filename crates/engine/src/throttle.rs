@@ -86,13 +86,13 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    /// One controller's part of it, of `controllers` that share it: 1.2 times the even part, but at least one, and all
-    /// of it where there is only one controller (THR-06). Nothing stays nothing (THR-05).
+    /// One controller's part of it, of `controllers` that share it: the even part of 1.2 times the whole, rounded up, but
+    /// at least one, and all of it where there is only one controller (THR-06). Nothing stays nothing (THR-05).
     #[must_use]
     pub fn share(self, controllers: u32) -> Allowance {
         let part = |whole: Option<u32>| match whole {
             Some(whole) if whole > 0 && controllers > 1 => {
-                let part = u64::from(whole) * 12 / (10 * u64::from(controllers));
+                let part = (u64::from(whole) * 12).div_ceil(10) / u64::from(controllers);
                 Some(u32::try_from(part).unwrap_or(u32::MAX).max(1))
             }
             all => all,
@@ -244,6 +244,8 @@ mod tests {
         assert_eq!(whole.share(1), whole);
         assert_eq!(whole.share(2), allowance(36, 18));
         assert_eq!(allowance(1, 1).share(9), allowance(1, 1));
+        // 1.2 times 8 is rounded up to 10 before it is shared.
+        assert_eq!(allowance(8, 3).share(5), allowance(2, 1));
         assert_eq!(allowance(0, 0).share(2), allowance(0, 0));
         assert_eq!(Allowance::default().share(3), Allowance::default());
     }
