@@ -4,6 +4,7 @@
 //! by the minute. Every round checks that nobody cheats: credentials are checked, each answer holds the number that was
 //! sent with just that request, no activation id comes twice, and records are read back.
 
+pub mod accounting;
 pub mod cold;
 pub mod load;
 pub mod pipes;

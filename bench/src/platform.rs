@@ -1,5 +1,8 @@
 //! The platform under measurement.
 
+mod isolation;
+
+use crate::accounting::Account;
 use crate::load::{self, Outcome, Template};
 use oxiwhisk_test_e2e::api::basic;
 use oxiwhisk_test_e2e::{Api, Client, GUEST, Options, Request, Server, processes, time, zipped};
@@ -7,6 +10,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -21,7 +25,9 @@ pub struct Platform {
     server: Server,
     api: Api,
     fresh: AtomicUsize,
-    // Goes with the server.
+    honest: OnceLock<()>,
+    // Both go with the server, after it.
+    account: Option<Account>,
     _scratch: tempfile::TempDir,
 }
 
@@ -34,13 +40,27 @@ impl Platform {
         for argument in arguments {
             options = options.argument(argument);
         }
-        let server = Server::start(&options);
+        let mut account = Account::open();
+        let server = match account.as_ref().map(|account| account.inside(|| Server::start(&options))) {
+            Some(Ok(server)) => server,
+            Some(Err(_)) | None => {
+                account = None;
+                Server::start(&options)
+            }
+        };
         let api = Api::guest(&server);
         let wrong = Api::new(server.address(), &GUEST.replace('1', "2"));
         if wrong.send("GET", "/actions", None).status != 401 {
             return Err(io::Error::other("the server does not look at credentials"));
         }
-        Ok(Platform { server, api, fresh: AtomicUsize::new(0), _scratch: scratch })
+        Ok(Platform {
+            server,
+            api,
+            fresh: AtomicUsize::new(0),
+            honest: OnceLock::new(),
+            account,
+            _scratch: scratch,
+        })
     }
 
     /// The same with that many stem cells of 128 MB of every default kind, and no other ones.
@@ -121,7 +141,46 @@ impl Platform {
                 return Err(io::Error::other(format!("not the record of request {number}: {record}")));
             }
         }
+        if self.honest.get().is_none() {
+            self.check_isolation()?;
+            self.check_logs()?;
+            let _ = self.honest.set(());
+        }
         Ok(outcome)
+    }
+
+    /// Functions run in namespaces and control groups of their own, behind a filter of system calls and with limits, and
+    /// their time is not taken for the platform's.
+    fn check_isolation(&self) -> io::Result<()> {
+        let server = self.server.pid();
+        let functions = processes::functions(server);
+        if functions.is_empty() {
+            return Err(io::Error::other("no process of a function is to be seen"));
+        }
+        for process in &functions {
+            let missing = isolation::missing(process, server);
+            if !missing.is_empty() {
+                let text = format!("{} runs without {}", process.program, missing.join(", "));
+                return Err(io::Error::other(text));
+            }
+            if self.account.as_ref().is_some_and(|account| !account.leaves_out(process)) {
+                return Err(io::Error::other("a function's processor time is counted as the platform's"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a function prints is in its record.
+    fn check_logs(&self) -> io::Result<()> {
+        let name = "bench-says-something";
+        let word = format!("said-{}", self.fresh.fetch_add(1, Ordering::Relaxed));
+        self.put(name, "nodejs:default", "function main(args) { console.log(args.word); return args }");
+        let record = self.api.recorded(name, &json!({"word": word}));
+        self.api.delete(name);
+        let said = record["logs"].as_array().is_some_and(|logs| {
+            logs.iter().any(|line| line.as_str().is_some_and(|line| line.ends_with(&word)))
+        });
+        if said { Ok(()) } else { Err(io::Error::other(format!("a log is missing in {record}"))) }
     }
 
     /// The platform's own processor time for each activation, in microseconds.
@@ -131,8 +190,12 @@ impl Platform {
         Ok(micros_each(self.cpu_time().saturating_sub(before), outcome.count))
     }
 
-    /// The processor time of the server and of its helpers, without that of functions.
+    /// The processor time of the server and of its helpers, without that of functions; by control groups where this
+    /// machine lets us make them, else without that of helpers that have ended.
     pub fn cpu_time(&self) -> Duration {
+        if let Some(spent) = self.account.as_ref().and_then(Account::spent) {
+            return spent;
+        }
         let server = self.server.pid();
         let functions: Vec<u32> = processes::functions(server).iter().map(|process| process.pid).collect();
         let helpers =
