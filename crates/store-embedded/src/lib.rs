@@ -84,6 +84,15 @@ pub fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Stores, OpenError>
     })
 }
 
+/// A door for `bench/gate`: writes a record's entry as the journal and the memory hold it, and answers with its length.
+///
+/// # Errors
+/// When it cannot be written.
+#[doc(hidden)]
+pub fn measured_record(record: &types::Activation) -> Result<usize, store::StoreError> {
+    records::encoded_length(record)
+}
+
 fn in_memory(config: &Config, clock: Arc<dyn Clock>) -> Stores {
     let limits =
         RecordLimits { records: usize::MAX, bytes: config.memory.as_bytes(), age: config.retention_age };

@@ -21,6 +21,10 @@ impl Package {
         self.dependencies.iter().any(|(dependency, dev)| !dev && dependency == name)
     }
 
+    fn is_bench(&self) -> bool {
+        self.name == "bench" || self.name.starts_with("bench-")
+    }
+
     fn is_back_end(&self) -> bool {
         PORTS.iter().any(|port| self.name.starts_with(&format!("{port}-")))
     }
@@ -77,7 +81,7 @@ fn the_test_kit_is_for_tests_of_the_upper_floors() {
             dependency == "testkit" && (!dev || package.floor.is_some_and(|floor| floor <= 2))
         })
     };
-    let tests_only = |package: &Package| package.name.starts_with("test-") || package.name == "bench";
+    let tests_only = |package: &Package| package.name.starts_with("test-") || package.is_bench();
     let broken: Vec<String> = packages()
         .into_iter()
         .filter(|package| uses(package) && !tests_only(package))
@@ -99,7 +103,7 @@ fn a_back_end_sees_one_port_and_only_node_sees_back_ends_and_roles() {
         }
         let role = ROLES.iter().any(|role| package.sees(role));
         let back_end = back_ends.iter().any(|back_end| package.sees(back_end));
-        if role && back_end && package.name != "node" {
+        if role && back_end && package.name != "node" && !package.is_bench() {
             broken.push(format!("{} sees roles and back ends", package.name));
         }
     }

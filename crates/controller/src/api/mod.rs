@@ -14,6 +14,7 @@ mod docs;
 mod error;
 mod events;
 mod info;
+pub(crate) mod measured;
 mod metrics;
 mod namespaces;
 mod operator;

@@ -8,6 +8,7 @@ mod blocking;
 mod compose;
 mod fire;
 mod intent;
+pub(crate) mod measured;
 mod on_the_way;
 mod parameters;
 mod primitive;

@@ -95,6 +95,11 @@ impl Front {
     }
 }
 
+/// How long the entry of a record is, which is written for that.
+pub(crate) fn encoded_length(record: &Activation) -> Result<usize, StoreError> {
+    record::encode(record).map(|encoded| encoded.into_record().bytes() as usize)
+}
+
 impl EmbeddedActivationStore {
     pub(crate) fn open(
         config: &Config,

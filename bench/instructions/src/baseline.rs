@@ -1,0 +1,152 @@
+//! What the paths cost when that was written down last, and what may become of it.
+
+use crate::environment::Environment;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// How far instructions may be from the baseline, in percent. More is a regression; less is a better baseline that is to
+/// be written down, or the next regression would hide in the difference.
+pub(crate) const TOLERANCE: u64 = 3;
+
+/// How far allocations may be from the baseline, for each operation: what comes and goes with the shape of a tree whose
+/// keys are random. One more in twenty operations is seen.
+pub(crate) const CHANCE: f64 = 0.05;
+
+/// The costs of all paths, and where they were counted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Baseline {
+    /// Where.
+    pub(crate) environment: Environment,
+    /// By name.
+    pub(crate) paths: BTreeMap<String, Cost>,
+}
+
+/// What one operation costs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Cost {
+    /// Instructions.
+    pub(crate) instructions: u64,
+    /// Allocations, to the hundredth: what grows with the number of operations adds a little.
+    pub(crate) allocations: f64,
+}
+
+impl Cost {
+    /// That of one of so many operations.
+    pub(crate) fn of(operations: u64, instructions: u64, allocations: u64) -> Cost {
+        let operations = operations.max(1);
+        let hundredths = (allocations * 100 + operations / 2) / operations;
+        Cost {
+            instructions: (instructions + operations / 2) / operations,
+            allocations: hundredths as f64 / 100.0,
+        }
+    }
+
+    /// How many percent more instructions that is.
+    pub(crate) fn change(self, now: Cost) -> f64 {
+        (now.instructions as f64 / self.instructions.max(1) as f64 - 1.0) * 100.0
+    }
+}
+
+impl Baseline {
+    /// What was written down; `None`: nothing yet.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(crate) fn read(file: &Path) -> Result<Option<Baseline>, String> {
+        let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+        match std::fs::read(file) {
+            Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|error| failed(&error)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(&error)),
+        }
+    }
+
+    /// Writes it down.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn write(&self, file: &Path) -> Result<(), String> {
+        let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+        let text = serde_json::to_string_pretty(self).map_err(|error| failed(&error))?;
+        std::fs::write(file, text + "\n").map_err(|error| failed(&error))
+    }
+}
+
+/// What to do when a path has become better.
+const BETTER: &str = "write the better baseline with bench/gate --write";
+
+/// What is out of bounds, a line each.
+pub(crate) fn broken(before: &Baseline, now: &Baseline) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (name, cost) in &now.paths {
+        let Some(old) = before.paths.get(name) else {
+            broken.push(format!("{name} has no baseline: bench/gate --write"));
+            continue;
+        };
+        let change = old.change(*cost);
+        if cost.instructions * 100 > old.instructions * (100 + TOLERANCE) {
+            broken.push(format!("{name} takes {change:.1} % more instructions"));
+        } else if cost.instructions * 100 < old.instructions * (100 - TOLERANCE) {
+            let less = -change;
+            broken.push(format!("{name} takes {less:.1} % fewer instructions: {BETTER}"));
+        }
+        let (was, is) = (old.allocations, cost.allocations);
+        if is - was > CHANCE {
+            broken.push(format!("{name} allocates more often: {is} times instead of {was}"));
+        } else if was - is > CHANCE {
+            broken.push(format!("{name} allocates less often, {is} times instead of {was}: {BETTER}"));
+        }
+    }
+    let gone = before.paths.keys().filter(|name| !now.paths.contains_key(*name));
+    broken.extend(gone.map(|name| format!("{name} is no more: bench/gate --write")));
+    broken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn baseline(paths: &[(&str, u64, u64)]) -> Baseline {
+        let environment = Environment {
+            rustc: String::new(),
+            target: String::new(),
+            processor: String::new(),
+            libc: String::new(),
+            valgrind: String::new(),
+        };
+        let cost = |(name, instructions, allocations): &(&str, u64, u64)| {
+            ((*name).to_owned(), Cost::of(100, instructions * 100, *allocations))
+        };
+        Baseline { environment, paths: paths.iter().map(cost).collect() }
+    }
+
+    fn outcome(before: &[(&str, u64, u64)], now: &[(&str, u64, u64)]) -> Vec<String> {
+        broken(&baseline(before), &baseline(now))
+    }
+
+    #[test]
+    fn three_percent_either_way_pass_and_more_do_not() {
+        for near in [970, 1000, 1030] {
+            assert_eq!(outcome(&[("a", 1000, 0)], &[("a", near, 0)]), [""; 0], "{near}");
+        }
+        assert_eq!(outcome(&[("a", 1000, 0)], &[("a", 1031, 0)]), ["a takes 3.1 % more instructions"]);
+        let better = "a takes 3.1 % fewer instructions: write the better baseline with bench/gate --write";
+        assert_eq!(outcome(&[("a", 1000, 0)], &[("a", 969, 0)]), [better]);
+    }
+
+    #[test]
+    fn one_allocation_more_in_ten_operations_is_seen() {
+        assert_eq!(outcome(&[("a", 9, 700)], &[("a", 9, 704)]), [""; 0]);
+        let more = "a allocates more often: 7.1 times instead of 7";
+        assert_eq!(outcome(&[("a", 9, 700)], &[("a", 9, 710)]), [more]);
+        assert_eq!(outcome(&[("a", 9, 700)], &[("a", 9, 600)]).len(), 1);
+    }
+
+    #[test]
+    fn a_path_that_came_or_went_wants_a_new_baseline() {
+        let expected = ["b has no baseline: bench/gate --write", "a is no more: bench/gate --write"];
+        assert_eq!(outcome(&[("a", 9, 0)], &[("b", 9, 0)]), expected);
+    }
+}

@@ -1,0 +1,156 @@
+//! Whole ways through the roles, joined as in standalone, with stores in memory and scripted containers.
+
+use super::request::authorization;
+use super::{RUN, runtime};
+use crate::counted::Counted;
+use base::clock::TestClock;
+use base::shutdown::Shutdown;
+use bytes::Bytes;
+use container::fake::Echo;
+use http::{Method, Request};
+use http_body_util::{BodyExt, Full};
+use parking_lot::Mutex;
+use rpc::{
+    ActivationMessage, Epoch, InvokerCapacity, InvokerLink, LocalDirectory, Order, Report, ReportKind,
+    SchedulerLink,
+};
+use scheduler::Scheduler;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use testkit::{Cluster, ClusterConfig};
+use types::{
+    ActivationId, ContainerId, EntityName, FullyQualifiedName, InvokerId, QueueKey, Revision, SchedulerId,
+};
+
+/// A blocking invocation of a warm action through the REST API: request, queue, container, record, answer.
+pub(super) fn invoke(counted: &mut Counted) {
+    const WARM: usize = 100;
+    const OPERATIONS: usize = 500;
+    let runtime = runtime();
+    let cluster = runtime.block_on(Cluster::start(ClusterConfig::default(), Echo));
+    let parameters = json!([{"key": "region", "value": "us"}]);
+    let put = runtime.block_on(cluster.put_action("resize", json!({ "parameters": parameters })));
+    assert!(put.status.is_success(), "{put:?}");
+    let mut requests: Vec<_> = (0..WARM + OPERATIONS).map(invocation).collect();
+    let mut bodies = Vec::with_capacity(WARM + OPERATIONS);
+    let mut go = |operations| {
+        runtime.block_on(async {
+            for request in requests.drain(..operations) {
+                let response = cluster.controller.handle(request).await;
+                bodies.push(response.into_body().collect().await);
+            }
+        });
+    };
+    go(WARM);
+    counted.count(OPERATIONS as u64, || go(OPERATIONS));
+    for (number, body) in bodies.into_iter().enumerate() {
+        let body = body.expect("the whole body is there").to_bytes();
+        let record: serde_json::Value = serde_json::from_slice(&body).expect("a record");
+        let result = json!({"image": "cat.png", "number": 100_000 + number, "region": "us"});
+        assert_eq!(record["response"]["result"], result, "the function answers with its arguments");
+    }
+    assert_eq!(cluster.factory.made().len(), 1, "one container serves all");
+}
+
+fn invocation(number: usize) -> Request<Full<Bytes>> {
+    // As long each time.
+    let payload = format!(r#"{{"image": "cat.png", "number": {}}}"#, 100_000 + number);
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri("/api/v1/namespaces/_/actions/resize?blocking=true")
+        .header("host", "api.example.org")
+        .header("authorization", authorization())
+        .header("content-type", "application/json")
+        .header("accept", "*/*")
+        .header("content-length", payload.len())
+        .body(Full::new(Bytes::from(payload)));
+    request.expect("a request")
+}
+
+/// An invoker that only notes what it is told.
+#[derive(Debug, Default)]
+struct Notes(Mutex<Vec<Order>>);
+
+impl InvokerLink for Notes {
+    fn order(&self, _from: SchedulerId, order: Order) {
+        self.0.lock().push(order);
+    }
+}
+
+/// A thousand actions in turn, each with a queue and a warm container of its own: the scheduler is handed an activation,
+/// dispatches it, and hears that it started and finished.
+pub(super) fn queues(counted: &mut Counted) {
+    const QUEUES: u64 = 1000;
+    const OPERATIONS: u64 = 2 * QUEUES;
+    let tokio = runtime();
+    let _inside = tokio.enter();
+    let (directory, shutdown, notes) = (LocalDirectory::new(), Shutdown::new(), Arc::new(Notes::default()));
+    let link: Arc<dyn InvokerLink> = notes.clone();
+    directory.add_invoker(InvokerId(0), &link);
+    let deps = scheduler::Deps { id: SchedulerId(0), epoch: Epoch(1), clock: TestClock::new(), directory };
+    let scheduler = Scheduler::new(scheduler::Config::default(), deps, shutdown.watch());
+    let room = 1 << 20;
+    let capacity = InvokerCapacity {
+        invoker: InvokerId(0),
+        up: true,
+        memory: room,
+        free: room,
+        orders: 0,
+        tags: Vec::new(),
+    };
+    scheduler.announce(capacity);
+    let keys: Vec<Arc<QueueKey>> = (0..QUEUES).map(key).collect();
+    let messages = |first: u64, count: u64| -> Vec<Arc<ActivationMessage>> {
+        (first..first + count).map(|id| message(&keys[(id % QUEUES) as usize], id)).collect()
+    };
+    let go = |messages: &[Arc<ActivationMessage>]| {
+        for message in messages {
+            scheduler.submit(message.clone()).expect("it is taken");
+            serve(&scheduler, &notes);
+        }
+    };
+    // The first makes the queues and containers.
+    go(&messages(0, QUEUES));
+    go(&messages(QUEUES, QUEUES));
+    let mut orders = Vec::new();
+    let counted_messages = messages(2 * QUEUES, OPERATIONS);
+    counted.count(OPERATIONS, || go(&counted_messages));
+    orders.append(&mut notes.0.lock());
+    assert!(orders.is_empty(), "{orders:?}");
+}
+
+fn key(number: u64) -> Arc<QueueKey> {
+    let namespace = EntityName::new("guest").expect("a name");
+    let action = FullyQualifiedName::parse(&format!("guest/tools/action{number:04}")).expect("a name");
+    Arc::new(QueueKey { namespace, action })
+}
+
+fn message(queue: &Arc<QueueKey>, id: u64) -> Arc<ActivationMessage> {
+    let activation_id = ActivationId::from_bits(id.into());
+    Arc::new(ActivationMessage { activation_id, queue: queue.clone(), ..ActivationMessage::for_tests() })
+}
+
+/// Carries out what the scheduler has ordered.
+fn serve(scheduler: &Scheduler, notes: &Notes) {
+    loop {
+        let Some(order) = notes.0.lock().pop() else { return };
+        let report = |queue: &Arc<QueueKey>, kind| {
+            scheduler.report(InvokerId(0), Report { queue: queue.clone(), kind });
+        };
+        match order {
+            Order::Create(create) => {
+                let container = ContainerId(create.creation.0);
+                let (creation, revision, took) = (create.creation, Revision(1), Duration::from_millis(5));
+                report(&create.queue, ReportKind::Created { creation, container, revision, slots: 1, took });
+            }
+            Order::Dispatch { container, attempt, message, .. } => {
+                let activation = message.activation_id;
+                report(&message.queue, ReportKind::Started { container, activation, attempt });
+                let end = ReportKind::Finished { container, activation, init: None, run: RUN, healthy: true };
+                report(&message.queue, end);
+            }
+            other => panic!("{other:?} is not expected"),
+        }
+    }
+}
