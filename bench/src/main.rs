@@ -1,12 +1,15 @@
-//! `oxiwhisk-bench run`: measures, and prints the report. The other subcommands are the yardsticks, which it starts itself.
+//! `oxiwhisk-bench run`: measures, and prints the report; `show` and `compare` are for what was measured before. The other subcommands are the yardsticks, which it starts itself.
 
 use clap::{Args, Parser, Subcommand};
+use oxiwhisk_bench::report::compare::{Comparison, Verdict};
+use oxiwhisk_bench::report::history::{self, Entry};
+use oxiwhisk_bench::report::publish::{self, Places};
 use oxiwhisk_bench::report::{Findings, Machine, Report, Ticks, markdown};
 use oxiwhisk_bench::scenes;
 use oxiwhisk_bench::settings::Settings;
 use oxiwhisk_bench::{cold, yardstick};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
@@ -17,6 +20,23 @@ enum Words {
     Run(Run),
     /// Lists what can be measured.
     List,
+    /// Shows a report again that was written as JSON.
+    Show {
+        /// The report.
+        report: PathBuf,
+        #[command(flatten)]
+        places: Places,
+    },
+    /// Sets two runs beside each other.
+    Compare {
+        /// A report as JSON, or the commit of a recorded run.
+        first: String,
+        /// A report as JSON, or the commit of a recorded run.
+        second: String,
+        /// Fails with 1 if a metric is worse in the second.
+        #[arg(long)]
+        fail_on_worse: bool,
+    },
     /// A yardstick, for its own use.
     #[command(subcommand, hide = true)]
     Serve(Yard),
@@ -45,18 +65,19 @@ struct Run {
     /// How many first runs are timed.
     #[arg(long)]
     starts: Option<usize>,
-    /// Where the report goes as JSON.
+    #[command(flatten)]
+    places: Places,
+    /// What to name as the command that made it; this one, if nothing else.
     #[arg(long)]
-    json: Option<PathBuf>,
-    /// What to name as the command that made it.
-    #[arg(long, default_value = "oxiwhisk-bench run")]
-    command: String,
+    command: Option<String>,
 }
 
 fn main() -> ExitCode {
     let done = match Words::parse() {
         Words::Run(run) => measure(&run),
         Words::List => list(),
+        Words::Show { report, places } => read(&report).and_then(|report| deliver(&report, &places)),
+        Words::Compare { first, second, fail_on_worse } => return compare(&first, &second, fail_on_worse),
         Words::Serve(Yard::Http) => yardstick::serve_http(),
         Words::Serve(Yard::Tcp) => yardstick::serve_tcp(),
         Words::Serve(Yard::Starts { program }) => cold::serve_starts(&program),
@@ -79,7 +100,6 @@ fn list() -> io::Result<()> {
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "the report goes there")]
 fn measure(run: &Run) -> io::Result<()> {
     let mut settings = if run.quick { Settings::quick() } else { Settings::full() };
     settings.rounds = run.rounds.unwrap_or(settings.rounds).max(1);
@@ -100,13 +120,57 @@ fn measure(run: &Run) -> io::Result<()> {
     }
     machine.stolen = ticks.stolen_since();
     let Findings { rows, curves, notes } = found;
-    let command = run.command.clone();
+    let command = run.command.clone().unwrap_or_else(own_command);
     let report = Report { commit: commit(), date: date(), command, machine, settings, rows, curves, notes };
-    if let Some(path) = &run.json {
-        std::fs::write(path, serde_json::to_string_pretty(&report)?)?;
+    deliver(&report, &run.places)
+}
+
+#[expect(clippy::print_stdout, reason = "the report goes there")]
+fn deliver(report: &Report, places: &Places) -> io::Result<()> {
+    println!("{}", markdown::whole(report, ""));
+    publish::publish(report, places)
+}
+
+fn read(path: &Path) -> io::Result<Report> {
+    let text = std::fs::read(path)?;
+    serde_json::from_slice(&text)
+        .map_err(|error| io::Error::other(format!("{} is no report: {error}", path.display())))
+}
+
+/// Fails with 1 where something is worse and that was asked for, with 2 where nothing can be compared.
+#[expect(clippy::print_stdout, reason = "the comparison goes there")]
+fn compare(first: &str, second: &str, fail_on_worse: bool) -> ExitCode {
+    match (entry(first), entry(second)) {
+        (Ok(first), Ok(second)) => {
+            let comparison = Comparison::of(&first, &second);
+            println!("{comparison}");
+            ExitCode::from(u8::from(fail_on_worse && comparison.count(Verdict::Worse) > 0))
+        }
+        (Err(problem), _) | (_, Err(problem)) => {
+            eprintln!("{problem}");
+            ExitCode::from(2)
+        }
     }
-    println!("{}", markdown::whole(&report));
-    Ok(())
+}
+
+/// A report of that name, or the latest recorded run of that commit.
+fn entry(name: &str) -> io::Result<Entry> {
+    if Path::new(name).is_file() {
+        return Ok(Entry::of(&read(Path::new(name))?));
+    }
+    let recorded = history::read(&history::path())?;
+    let of_commit = |entry: &Entry| !name.is_empty() && entry.is_of(name);
+    recorded.into_iter().rfind(of_commit).ok_or_else(|| {
+        io::Error::other(format!(
+            "{name:?} is neither a file nor the commit of a run in bench/{}",
+            history::FILE
+        ))
+    })
+}
+
+fn own_command() -> String {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    format!("oxiwhisk-bench {}", words.join(" "))
 }
 
 /// What is checked out beside this program's sources.
@@ -115,7 +179,10 @@ fn commit() -> String {
         let output = Command::new("git").arg("-C").arg(env!("CARGO_MANIFEST_DIR")).args(arguments).output();
         output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
     };
-    let changed = !git(&["status", "--porcelain", "--untracked-files=no"]).is_empty();
+    // What a run itself writes does not change what the next one measures.
+    let written = ["--", ":/", ":!/README.md", ":!/bench/README.md", ":!/bench/history"];
+    let changed =
+        !git(&[&["status", "--porcelain", "--untracked-files=no"], &written[..]].concat()).is_empty();
     format!("{}{}", git(&["rev-parse", "--short", "HEAD"]), if changed { "+" } else { "" })
 }
 

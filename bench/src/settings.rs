@@ -1,10 +1,11 @@
 //! How a run measures.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::time::Duration;
 
 /// How often and how long.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Settings {
     /// Whether only what fits into five minutes is measured.
     pub quick: bool,
@@ -27,6 +28,14 @@ impl Settings {
     #[must_use]
     pub const fn quick() -> Settings {
         Settings { quick: true, rounds: 5, period: Duration::from_millis(500), starts: 9 }
+    }
+}
+
+impl fmt::Display for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Settings { quick, rounds, period, starts } = self;
+        let quick = if *quick { ", quick" } else { "" };
+        write!(f, "{rounds} rounds of {period:?}, {starts} first runs{quick}")
     }
 }
 

@@ -1,9 +1,16 @@
 //! What is to be known of the machine beside its figures.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Above this load average before the run, other things were running; `bench/run` refuses to measure then.
+const BUSY: f64 = 0.3;
+
+/// More of its time withheld than this, and another guest took it.
+const STOLEN: f64 = 0.05;
 
 /// The machine, and how busy it was with other things.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Machine {
     /// The name of its processor.
     pub processor: String,
@@ -40,6 +47,33 @@ impl Machine {
             load: load_average(),
             stolen: 0.0,
         }
+    }
+
+    /// Whether it is of the same type: processor, number of processors, memory to the next GiB.
+    #[must_use]
+    pub fn is_like(&self, other: &Machine) -> bool {
+        self.to_string() == other.to_string()
+    }
+
+    /// Whether other things took so much of it that the figures may have suffered.
+    #[must_use]
+    pub fn is_disturbed(&self) -> bool {
+        self.load > BUSY || self.stolen > STOLEN
+    }
+
+    /// What else was going on.
+    #[must_use]
+    pub fn disturbance(&self) -> String {
+        let (load, stolen) = (self.load, self.stolen * 100.0);
+        format!("load {load:.2} before, {stolen:.1} % of processor time withheld by the host")
+    }
+}
+
+/// Its type, which says nothing of kernel or load.
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Machine { processor, processors, memory, .. } = self;
+        write!(f, "{processors} processors ({processor}), {:.0} GiB", *memory as f64 / 1024.0)
     }
 }
 

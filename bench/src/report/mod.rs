@@ -1,8 +1,19 @@
 //! What a run has found: rows of the table, curves, and what is known of the machine. Everything that is shown or compared
 //! is made from this, and this is what is written as JSON.
 
+pub mod bars;
+pub mod compare;
+pub mod goals;
+pub mod history;
+pub mod html;
 mod machine;
 pub mod markdown;
+pub mod plot;
+pub mod publish;
+#[cfg(test)]
+mod sample;
+mod scale;
+pub mod svg;
 
 pub use machine::{Machine, Ticks, load_average};
 
@@ -139,6 +150,15 @@ pub struct Findings {
     pub notes: Vec<String>,
 }
 
+impl Curve {
+    /// Its name as far as it can be that of a file.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' };
+        self.name.chars().map(plain).collect()
+    }
+}
+
 impl Side {
     /// The values of that side, one for each round.
     #[must_use]
@@ -174,8 +194,11 @@ impl fmt::Display for Figure<'_> {
             0.0 => 0,
             size if size >= 100.0 => 0,
             size if size >= 10.0 => 1,
-            size if size >= 0.1 => 2,
-            _ => 4,
+            size if size >= 1.0 => 2,
+            // Goals are as near as 0.95 and 0.99.
+            size if size >= 0.1 => 3,
+            // Two digits, wherever they begin.
+            size => (1.0 - size.log10().floor()).min(12.0) as usize,
         };
         write!(f, "{value:.digits$}{space}{unit}")
     }
@@ -286,8 +309,9 @@ mod tests {
         let text = |value, unit| Figure(value, unit).to_string();
         assert_eq!(text(12_345.6, "/s"), "12346/s");
         assert_eq!(text(55.94, "µs"), "55.9 µs");
-        assert_eq!(text(0.5, ""), "0.50");
+        assert_eq!(text(0.9949, ""), "0.995");
         assert_eq!(text(0.0071, "%"), "0.0071 %");
         assert_eq!(text(0.0, "%"), "0 %");
+        assert_eq!(text(0.000_034, ""), "0.000034");
     }
 }

@@ -1,5 +1,6 @@
 //! Rules of the workspace that no compiler knows. Each test names every place that breaks its rule.
 
+mod benchmarks;
 mod dependencies;
 mod documents;
 mod rules;
