@@ -6,6 +6,8 @@
 
 pub mod accounting;
 pub mod cold;
+pub mod designs;
+pub mod freezer;
 pub mod load;
 pub mod pipes;
 pub mod platform;

@@ -26,13 +26,27 @@ pub struct Template {
 }
 
 impl Template {
-    /// A POST of `{"nonce": "…"}` and the members in `more` (which begin with a comma, or are empty).
+    /// A POST of `{"nonce": "…"}` between what `around` says.
     ///
     /// # Panics
     /// Never: the slot is in the template.
     #[must_use]
     pub fn post(target: &str, authorization: Option<&str>, around: (&str, &str)) -> Template {
-        let body = format!("{}{{\"nonce\":\"{}\"}}{}", around.0, String::from_utf8_lossy(SLOT), around.1);
+        let slot = String::from_utf8_lossy(SLOT);
+        Template::of(target, authorization, &format!("{}{{\"nonce\":\"{slot}\"}}{}", around.0, around.1))
+    }
+
+    /// A POST of an object with a nonce and with `members`, which begin with a comma or are empty.
+    ///
+    /// # Panics
+    /// Never: the slot is in the template.
+    #[must_use]
+    pub fn with_members(target: &str, authorization: Option<&str>, members: &str) -> Template {
+        let slot = String::from_utf8_lossy(SLOT);
+        Template::of(target, authorization, &format!("{{\"nonce\":\"{slot}\"{members}}}"))
+    }
+
+    fn of(target: &str, authorization: Option<&str>, body: &str) -> Template {
         let authorization =
             authorization.map(|value| format!("Authorization: {value}\r\n")).unwrap_or_default();
         let text = format!(

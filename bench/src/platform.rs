@@ -65,6 +65,11 @@ impl Platform {
 
     /// The same with that many stem cells of 128 MB of every default kind, and no other ones.
     pub fn with_stem_cells(count: usize) -> io::Result<Platform> {
+        Platform::with(count, &[])
+    }
+
+    /// The same with further settings, each as `key=value`.
+    pub fn with(count: usize, settings: &[String]) -> io::Result<Platform> {
         let manifest = {
             let other = Platform::start(&[])?;
             let root = Client::new(other.server.address()).send(&Request::new("GET", "/"))?.json();
@@ -83,10 +88,12 @@ impl Platform {
         let scratch = tempfile::tempdir()?;
         let path = scratch.path().join("runtimes.json");
         std::fs::write(&path, manifest.to_string())?;
-        let platform = Platform::start(&[
-            "--manifest",
-            path.to_str().ok_or_else(|| io::Error::other("a path in UTF-8"))?,
-        ])?;
+        let mut arguments =
+            vec!["--manifest", path.to_str().ok_or_else(|| io::Error::other("a path in UTF-8"))?];
+        for setting in settings {
+            arguments.extend(["--set", setting.as_str()]);
+        }
+        let platform = Platform::start(&arguments)?;
         let made = || (platform.functions("node") >= count).then_some(());
         time::poll(REFILL_LIMIT, made).ok_or_else(|| io::Error::other("no stem cells appear"))?;
         Ok(platform)
@@ -104,6 +111,11 @@ impl Platform {
         Ok(())
     }
 
+    /// An action of Node.js with that code.
+    pub fn put_script(&self, name: &str, code: &str) {
+        self.put(name, "nodejs:default", code);
+    }
+
     pub fn put_native(&self, name: &str) -> io::Result<()> {
         self.put(name, "native:actionloop", &zipped::base64(&std::fs::read(crate::scenes::function())?));
         Ok(())
@@ -113,12 +125,43 @@ impl Platform {
         self.api.put(name, &json!({"exec": {"kind": kind, "code": code}, "limits": {"memory": 128}}));
     }
 
+    /// The REST interface as its guest sees it.
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// The sum of a metric over all its labels, as the server tells it.
+    pub fn metric(&self, name: &str) -> io::Result<f64> {
+        let page = Client::new(self.server.address()).send(&Request::new("GET", "/metrics"))?.text();
+        let series = page.lines().filter_map(|line| line.strip_prefix(name));
+        let values = series.filter(|rest| rest.starts_with(['{', ' '])).filter_map(|rest| {
+            let value = rest.rsplit(' ').next()?;
+            value.parse::<f64>().ok()
+        });
+        Ok(values.sum())
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.server.address()
+    }
+
+    /// The id of the server's process.
+    pub fn pid(&self) -> u32 {
+        self.server.pid()
+    }
+
     pub fn target(name: &str) -> String {
         format!("/api/v1/namespaces/_/actions/{name}?blocking=true&result=true")
     }
 
     pub fn template(&self, name: &str) -> Template {
         Template::post(&Platform::target(name), Some(&self.authorization()), ("", ""))
+    }
+
+    /// The same with further members, which begin with a comma.
+    pub fn template_with(&self, name: &str, members: &str) -> Template {
+        Template::with_members(&Platform::target(name), Some(&self.authorization()), members)
     }
 
     pub fn authorization(&self) -> String {

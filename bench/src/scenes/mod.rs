@@ -3,6 +3,7 @@
 mod first_runs;
 mod idle;
 mod interference;
+mod slides;
 mod warm;
 
 use crate::report::Findings;
@@ -26,7 +27,15 @@ pub struct Scene {
 }
 
 /// All scenes, in the order in which they are measured.
-pub const ALL: &[Scene] = &[idle::SCENE, warm::SCENE, interference::SCENE, first_runs::SCENE];
+pub const ALL: &[Scene] = &[
+    idle::SCENE,
+    warm::SCENE,
+    interference::SCENE,
+    first_runs::SCENE,
+    slides::ACTIONS,
+    slides::ALTERNATION,
+    slides::PAUSES,
+];
 
 /// The scenes with those names, or that measure metrics of those names; without names all that `settings` ask for.
 ///
