@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use oxiwhisk_bench::report::compare::{Comparison, Verdict};
 use oxiwhisk_bench::report::history::{self, Entry};
 use oxiwhisk_bench::report::publish::{self, Places};
-use oxiwhisk_bench::report::{Findings, Machine, Report, Ticks, markdown};
+use oxiwhisk_bench::report::{self, Findings, Machine, Report, Ticks, markdown};
 use oxiwhisk_bench::scenes;
 use oxiwhisk_bench::settings::Settings;
 use oxiwhisk_bench::{cold, yardstick};
@@ -119,7 +119,8 @@ fn measure(run: &Run) -> io::Result<()> {
         found.notes.extend(notes);
     }
     machine.stolen = ticks.stolen_since();
-    let Findings { rows, curves, notes } = found;
+    let Findings { mut rows, curves, notes } = found;
+    report::in_order(&mut rows);
     let command = run.command.clone().unwrap_or_else(own_command);
     let report = Report { commit: commit(), date: date(), command, machine, settings, rows, curves, notes };
     deliver(&report, &run.places)

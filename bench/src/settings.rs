@@ -31,6 +31,21 @@ impl Settings {
     }
 }
 
+/// With fewer rounds an interval is no more than the range of the values, in which the median lies with less confidence.
+const ENOUGH: usize = 5;
+
+impl Settings {
+    /// What stands beside a figure.
+    #[must_use]
+    pub fn intervals(&self) -> &'static str {
+        if self.rounds < ENOUGH {
+            "medians with the range of the rounds, which are too few for an interval"
+        } else {
+            "medians with their 95 % intervals"
+        }
+    }
+}
+
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Settings { quick, rounds, period, starts } = self;

@@ -129,7 +129,7 @@ pub fn overview(report: &Report) -> Picture {
             svg::escape(&row.what),
             text("small faint", 62.0, y + 16.0, &what)
         );
-        body.push_str(&figure(row, fraction, &axis, (y + 2.0, end - 2.0)));
+        body.push_str(&figure(row, fraction, &axis, (y, end)));
         let value = if fraction.median.is_finite() {
             Figure(fraction.median, "").to_string()
         } else {

@@ -78,18 +78,15 @@ impl Entry {
 impl Recorded {
     fn of(row: &Row) -> Option<Recorded> {
         let estimate = row.estimate()?;
-        let (rounds, unit) = match &row.outcome {
-            Outcome::Ratio { above, below, .. } => {
-                (above.values.len().min(below.values.len()), String::new())
-            }
-            Outcome::Value { side, .. } => (side.values.len(), side.unit.clone()),
-            Outcome::NotBuilt { .. } | Outcome::Unavailable { .. } => return None,
+        let unit = match &row.outcome {
+            Outcome::Value { side, .. } => side.unit.clone(),
+            _ => String::new(),
         };
         Some(Recorded {
             id: row.id.clone(),
             what: row.what.clone(),
             figure: [estimate.median, estimate.low, estimate.high].map(rounded),
-            rounds,
+            rounds: row.rounds(),
             unit,
             more: row.goal.map(|goal| matches!(goal, Bound::AtLeast(_))),
         })

@@ -61,7 +61,7 @@ fn head(report: &Report, text: &mut String) {
         ("Date", escape(date)),
         ("Command", format!("<code>{}</code>", escape(command))),
         ("Machine", escape(&format!("{machine}, Linux {}", machine.kernel))),
-        ("Measured", escape(&format!("{settings}; medians with their 95 % intervals"))),
+        ("Measured", escape(&format!("{settings}; {}", settings.intervals()))),
     ];
     let busy =
         if machine.is_disturbed() { " <strong>The machine was busy with other things.</strong>" } else { "" };
@@ -107,10 +107,9 @@ fn table(report: &Report, recorded: &[Entry], text: &mut String) {
 fn line(row: &Row, axis: &Axis, text: &mut String) {
     let figure = |estimate: &Estimate, unit: &str| {
         format!(
-            "<b>{}</b> <span class=\"range-text\">{} to {}</span>",
+            "<b>{}</b> <span class=\"range-text\">{}</span>",
             escape(&Figure(estimate.median, unit).to_string()),
-            Figure(estimate.low, ""),
-            Figure(estimate.high, "")
+            row.interval().unwrap_or_default()
         )
     };
     let (measured, from) = match &row.outcome {

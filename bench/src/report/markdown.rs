@@ -13,10 +13,11 @@ pub fn whole(report: &Report, overview: &str) -> String {
     let Report { commit, date, command, machine, settings, .. } = report;
     let _ = writeln!(
         text,
-        "Measured on {date} at commit {commit} with `{command}`: {machine}, Linux {}; {}; {settings}, medians with their \
-         95 % intervals.\n\n{}.\n",
+        "Measured on {date} at commit {commit} with `{command}`: {machine}, Linux {}; {}; {settings}, {}.\n\n\
+         {}.\n",
         machine.kernel,
         machine.disturbance(),
+        settings.intervals(),
         Limit::of(report),
     );
     if !overview.is_empty() {
@@ -53,12 +54,7 @@ pub fn table(rows: &[Row]) -> String {
 /// What came out, and what it is made from.
 pub(super) fn measured(row: &Row) -> (String, String) {
     let figure = |estimate: &Estimate, unit: &str| {
-        format!(
-            "**{}** ({} to {})",
-            Figure(estimate.median, unit),
-            Figure(estimate.low, ""),
-            Figure(estimate.high, "")
-        )
+        format!("**{}** ({})", Figure(estimate.median, unit), row.interval().unwrap_or_default())
     };
     match &row.outcome {
         Outcome::Ratio { ratio, above, below } => (figure(ratio, ""), format!("{above} ÷ {below}")),

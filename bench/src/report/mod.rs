@@ -204,6 +204,16 @@ impl fmt::Display for Figure<'_> {
     }
 }
 
+/// Sorts rows by the number of their metric, which is the order in which the goals are written down; rows of one metric stay
+/// as they were measured.
+pub fn in_order(rows: &mut [Row]) {
+    rows.sort_by_key(|row| {
+        let number = row.id.trim_start_matches('B');
+        let digits = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
+        (number[..digits].parse::<u32>().unwrap_or(u32::MAX), number[digits..].to_owned())
+    });
+}
+
 impl Row {
     /// A ratio of two sides that were measured in turn.
     #[must_use]
@@ -245,6 +255,28 @@ impl Row {
             Outcome::Value { value, .. } => Some(*value),
             Outcome::NotBuilt { .. } | Outcome::Unavailable { .. } => None,
         }
+    }
+
+    /// How often it was measured; 0: not at all.
+    #[must_use]
+    pub fn rounds(&self) -> usize {
+        match &self.outcome {
+            Outcome::Ratio { above, below, .. } => above.values.len().min(below.values.len()),
+            Outcome::Value { side, .. } => side.values.len(),
+            Outcome::NotBuilt { .. } | Outcome::Unavailable { .. } => 0,
+        }
+    }
+
+    /// The interval of its figure in words.
+    #[must_use]
+    pub fn interval(&self) -> Option<String> {
+        let Estimate { low, high, .. } = self.estimate()?;
+        // A single value has no interval, however exact the quotient of one looks.
+        Some(if self.rounds() == 1 {
+            "once".to_owned()
+        } else {
+            format!("{} to {}", Figure(low, ""), Figure(high, ""))
+        })
     }
 
     /// Whether the goal is reached: by the whole interval, by its median alone, or not. `None`: nothing to compare.
@@ -302,6 +334,20 @@ mod tests {
         assert_eq!(row(vec![1.1, 1.2, 1.3], Bound::AtMost(2.0)), Some(Verdict::Reached));
         assert_eq!(row(vec![1.1, 2.1, 2.3], Bound::AtMost(2.0)), Some(Verdict::Missed));
         assert_eq!(Row::not_built("B4", "x", "no wasm", None).verdict(), None);
+    }
+
+    #[test]
+    fn rows_are_in_the_order_of_their_numbers() {
+        let mut rows = ["B24", "B8", "slides", "B24a", "B7", "B1"].map(|id| sample::value(id, &[1.0]));
+        in_order(&mut rows);
+        assert_eq!(rows.map(|row| row.id), ["B1", "B7", "B8", "B24", "B24a", "slides"]);
+    }
+
+    #[test]
+    fn a_single_value_has_no_interval() {
+        assert_eq!(sample::value("B1", &[1.0]).interval().unwrap(), "once");
+        assert_eq!(sample::value("B1", &[1.0, 1.0]).interval().unwrap(), "1.00 to 1.00");
+        assert_eq!(Row::not_built("B4", "x", "no wasm", None).interval(), None);
     }
 
     #[test]

@@ -79,8 +79,11 @@ pub fn between(text: &str, name: &str, words: &str) -> Option<String> {
 /// For the README of the project: the main metrics that were measured, whatever came out, and the names of those that were not.
 #[must_use]
 pub fn short(report: &Report) -> String {
-    let Report { commit, date, command, machine, rows, .. } = report;
-    let mut text = format!("Measured on {date} at commit {commit} with `{command}`; {machine}.\n");
+    let Report { commit, date, command, machine, settings, rows, .. } = report;
+    let mut text = format!(
+        "Measured on {date} at commit {commit} with `{command}`: {machine}; {settings}, {}.\n",
+        settings.intervals()
+    );
     if machine.is_disturbed() {
         let _ = writeln!(text, "The machine was busy with other things as well ({}).", machine.disturbance());
     }
