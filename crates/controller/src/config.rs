@@ -1,8 +1,9 @@
 use crate::api::Role;
+use crate::balancer::Scheduling;
 use base::clock::Clock;
 use base::ids::IdSource;
 use http::HeaderName;
-use rpc::{Operated, SchedulerLink};
+use rpc::Operated;
 use secrets::{Credential, Secrets};
 use std::sync::Arc;
 use std::time::Duration;
@@ -149,8 +150,8 @@ pub struct Deps {
     pub artifacts: Arc<dyn ArtifactStore>,
     /// Intents and records.
     pub activations: Arc<dyn ActivationStore>,
-    /// Where activations are submitted.
-    pub scheduler: Arc<dyn SchedulerLink>,
+    /// Where activations are handed on to.
+    pub scheduling: Scheduling,
     /// The other roles of this process, for operators.
     pub operated: Operated,
     /// The time.

@@ -27,10 +27,11 @@ pub mod measured {
 }
 
 pub use api::Body;
+pub use balancer::{Scheduling, Shard};
 pub use config::{Config, Deps, Metrics, Operators, WaitOver};
 pub use invoke::Recovered;
 
-use balancer::{LoadBalancer, Pull};
+use balancer::LoadBalancer;
 use base::clock::Clock;
 use base::ids::IdSource;
 use base::shutdown::{Phase, ShutdownWatch};
@@ -83,7 +84,7 @@ impl Controller {
     /// A controller that serves at once; [`Controller::run`] must run beside it.
     #[must_use]
     pub fn new(config: Config, deps: Deps) -> Arc<Controller> {
-        let Deps { artifacts, activations, scheduler, operated, clock, ids, runtimes, secrets, webhook, id } =
+        let Deps { artifacts, activations, scheduling, operated, clock, ids, runtimes, secrets, webhook, id } =
             deps;
         // Identities are read past the cache, so that a key that another process revoked goes in time (AUTH-17).
         let most_actions = config.metrics.as_ref().map(|metrics| metrics.most_actions);
@@ -107,6 +108,7 @@ impl Controller {
         let info = api::Info::new(&config, &runtimes);
         let room = api::Room::new(config.body_memory);
         Arc::new_cyclic(|this| Controller {
+            balancer: scheduling.into_balancer(clock.clone(), ids.clone()),
             config,
             id,
             clock,
@@ -117,7 +119,6 @@ impl Controller {
             artifacts: Arc::new(watched),
             activations,
             secrets,
-            balancer: Box::new(Pull::new(scheduler)),
             pending: OpenActivations::new(),
             gate: Gate::default(),
             fires: invoke::Fires::new(),
@@ -139,7 +140,8 @@ impl Controller {
         self.artifacts.clone()
     }
 
-    /// Ends activations whose acknowledgement never came, and tries callbacks again, until the process stops. To be run
+    /// Ends activations whose acknowledgement never came, tries callbacks again, and watches over invokers where the
+    /// balancer does, until the process stops. To be run
     /// as a task of its own.
     pub async fn run(&self, shutdown: ShutdownWatch) {
         let sweeping = async {
@@ -152,6 +154,7 @@ impl Controller {
             () = shutdown.reached(Phase::Stopped) => {}
             () = self.callbacks.run(shutdown.clone()) => {}
             () = sweeping => {}
+            () = self.supervise() => {}
         }
     }
 

@@ -7,6 +7,7 @@ impl InvokerOperations for Invoker {
     fn pool(&self) -> PoolView {
         let memory = self.config.pool.memory;
         self.pool.look(|pool| PoolView {
+            invoker: self.deps.id,
             memory,
             used: pool.used(),
             containers: pool.views().collect(),

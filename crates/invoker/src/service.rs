@@ -117,6 +117,11 @@ impl Invoker {
     /// cells.
     pub async fn start(&self) {
         self.deps.factory.sweep().await;
+        self.open();
+    }
+
+    /// The same where nothing of an earlier process is left: another invoker with the same factory has been started.
+    pub fn open(&self) {
         self.announce();
         self.tell_pool(pool::Event::Open);
     }
@@ -133,6 +138,11 @@ impl Invoker {
     #[must_use]
     pub fn containers(&self) -> usize {
         self.containers.len()
+    }
+
+    /// A name that no other container of this machine has had: several invokers may be made in the same instant.
+    pub(crate) fn container_name(&self, container: ContainerId) -> String {
+        format!("c{:x}-{}-{}", self.generation, self.deps.id.0, container.0)
     }
 
     pub(crate) fn tell_pool(&self, event: pool::Event) {

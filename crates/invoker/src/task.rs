@@ -254,7 +254,7 @@ impl Task {
     fn create(&self, spec: Spec) {
         let factory = self.invoker.deps.factory.clone();
         let spec = ContainerSpec {
-            name: format!("c{:x}-{}", self.invoker.generation, self.id.0),
+            name: self.invoker.container_name(self.id),
             kind: spec.kind,
             image: spec.image,
             memory: ByteSize::mb(spec.memory),

@@ -55,6 +55,18 @@ pub enum StartError {
         /// What could stand there.
         offered: String,
     },
+    /// The memory is not enough for so many invokers.
+    #[error(
+        "{instances} invokers would have {each} MB each, but limits.memory.max is {least} MB; set a greater invoker.memory, or fewer invoker.instances"
+    )]
+    InvokerMemory {
+        /// How many there are to be.
+        instances: u32,
+        /// What each would have, in MB.
+        each: u64,
+        /// What each must have, in MB.
+        least: u64,
+    },
     /// The machine has nothing to run functions with.
     #[error("no usable interpreter was found:{}", lines(.0))]
     NoRuntime(

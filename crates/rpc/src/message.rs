@@ -373,6 +373,14 @@ pub struct Ack {
 pub enum Outcome {
     /// It was run, or at least tried; the record has been handed to the store.
     Finished(Arc<Activation>),
+    /// It was dropped because it had waited for as long as anything may: the load's fault. Whoever gets this makes the
+    /// record.
+    Expired {
+        /// Whose fault it counts as.
+        status: types::StatusCode,
+        /// The text of the record.
+        error: String,
+    },
     /// It was dropped before it ran; whoever gets this makes the record.
     Dropped {
         /// Whose fault it counts as.

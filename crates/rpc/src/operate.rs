@@ -7,15 +7,15 @@ use crate::InvokerCapacity;
 use engine::pool::{Starts, View};
 use std::fmt;
 use std::sync::Arc;
-use types::QueueKey;
+use types::{InvokerId, QueueKey};
 
 /// The roles of this process, as far as it has them.
 #[derive(Clone, Debug, Default)]
 pub struct Operated {
     /// Its scheduler.
     pub scheduler: Option<Arc<dyn SchedulerOperations>>,
-    /// Its invoker.
-    pub invoker: Option<Arc<dyn InvokerOperations>>,
+    /// Its invokers.
+    pub invokers: Vec<Arc<dyn InvokerOperations>>,
 }
 
 /// What operators can see of a scheduler, and do to it.
@@ -65,6 +65,8 @@ pub struct QueueView {
 /// How the containers of an invoker stand.
 #[derive(Clone, Debug)]
 pub struct PoolView {
+    /// Whose they are.
+    pub invoker: InvokerId,
     /// The memory that there is for containers, in MB.
     pub memory: u64,
     /// What of that containers hold, in MB.

@@ -130,8 +130,8 @@ impl Cluster {
             controller::Deps {
                 artifacts,
                 activations: activations.clone(),
-                scheduler: scheduler_link.clone(),
-                operated: Operated { scheduler: Some(scheduler.clone()), invoker: Some(invoker.clone()) },
+                scheduling: controller::Scheduling::Pull(scheduler_link.clone()),
+                operated: Operated { scheduler: Some(scheduler.clone()), invokers: vec![invoker.clone()] },
                 ids: Arc::new(IdSource::new(clock.clone())),
                 clock,
                 runtimes,

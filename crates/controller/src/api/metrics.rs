@@ -4,7 +4,7 @@ use super::error::ApiError;
 use super::respond::{Body, Reply};
 use crate::Controller;
 use base::metrics::{self, Kind, Page, labels};
-use engine::pool::ViewStage;
+use engine::pool::{Starts, ViewStage};
 use http::{HeaderValue, StatusCode};
 use rpc::{PoolView, QueueView};
 
@@ -21,8 +21,10 @@ impl Controller {
         if let Some(scheduler) = &self.operated.scheduler {
             write_queues(&mut page, &scheduler.queues(), scheduler.is_enabled());
         }
-        if let Some(invoker) = &self.operated.invoker {
-            write_pool(&mut page, &invoker.pool(), invoker.is_enabled());
+        let invokers = &self.operated.invokers;
+        if !invokers.is_empty() {
+            let pools: Vec<PoolView> = invokers.iter().map(|invoker| invoker.pool()).collect();
+            write_pools(&mut page, &pools, invokers.iter().all(|invoker| invoker.is_enabled()));
         }
         let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
         Ok(Reply::new(StatusCode::OK, Body::new(page.into_text()), Some(kind)))
@@ -40,6 +42,11 @@ impl Controller {
         page.family(name, Kind::Gauge, "Invokers that the scheduler knows.");
         page.sample(name, &labels(&[("state", "up")]), healthy);
         page.sample(name, &labels(&[("state", "down")]), all - healthy);
+        if let Some(supervisor) = self.balancer.supervisor() {
+            let name = "oxiwhisk_controller_overloads_total";
+            let help = "Activations that no invoker had room for when they came.";
+            page.single(name, Kind::Counter, help, supervisor.overloads());
+        }
     }
 }
 
@@ -59,28 +66,30 @@ fn write_queues(page: &mut Page, queues: &[QueueView], enabled: bool) {
     }
 }
 
-fn write_pool(page: &mut Page, pool: &PoolView, enabled: bool) {
-    let bytes = |mb: u64| mb << 20;
+/// Sums over all invokers of this process.
+fn write_pools(page: &mut Page, pools: &[PoolView], enabled: bool) {
+    let bytes = |of: fn(&PoolView) -> u64| pools.iter().map(of).sum::<u64>() << 20;
     let name = "oxiwhisk_invoker_enabled";
     page.single(name, Kind::Gauge, "Whether orders are taken.", u8::from(enabled));
     let name = "oxiwhisk_invoker_memory_bytes";
-    page.single(name, Kind::Gauge, "The memory for containers.", bytes(pool.memory));
+    page.single(name, Kind::Gauge, "The memory for containers.", bytes(|pool| pool.memory));
     let name = "oxiwhisk_invoker_memory_used_bytes";
-    page.single(name, Kind::Gauge, "What of it containers hold.", bytes(pool.used));
+    page.single(name, Kind::Gauge, "What of it containers hold.", bytes(|pool| pool.used));
     let name = "oxiwhisk_invoker_containers";
     page.family(name, Kind::Gauge, "Containers, by what they are at.");
     for stage in ViewStage::ALL {
-        let count = pool.containers.iter().filter(|container| container.stage == stage).count();
+        let all = pools.iter().flat_map(|pool| &pool.containers);
+        let count = all.filter(|container| container.stage == stage).count();
         page.sample(name, &labels(&[("state", stage.name())]), count);
     }
     let name = "oxiwhisk_invoker_container_starts_total";
     page.family(name, Kind::Counter, "Orders for containers, by how they were carried out.");
-    let starts = pool.starts;
+    let sum = |of: fn(&Starts) -> u64| pools.iter().map(|pool| of(&pool.starts)).sum::<u64>();
     for (how, count) in [
-        ("cold", starts.cold),
-        ("prewarmed", starts.stem_cell),
-        ("warmed", starts.warm),
-        ("refused", starts.refused),
+        ("cold", sum(|starts| starts.cold)),
+        ("prewarmed", sum(|starts| starts.stem_cell)),
+        ("warmed", sum(|starts| starts.warm)),
+        ("refused", sum(|starts| starts.refused)),
     ] {
         page.sample(name, &labels(&[("start", how)]), count);
     }

@@ -9,12 +9,12 @@ use super::respond::{self, Body, Reply};
 use crate::Controller;
 use http::header::{ACCESS_CONTROL_ALLOW_METHODS, AUTHORIZATION};
 use http::{HeaderValue, Method, Response, StatusCode, request};
-use rpc::{InvokerCapacity, InvokerOperations, SchedulerOperations};
+use rpc::{InvokerCapacity, InvokerOperations, PoolView, SchedulerOperations};
 use secrets::Credential;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use types::TransactionId;
+use types::{InvokerId, TransactionId};
 
 /// Whom a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,8 @@ enum Question {
     ActivationCount(Role),
     IsEnabled(Role),
     SetEnabled(Role, bool),
+    IsInvokerEnabled(InvokerId),
+    SetInvokerEnabled(InvokerId, bool),
     Pool,
     PoolCount,
     State,
@@ -50,7 +52,7 @@ const CORS_METHODS: HeaderValue = HeaderValue::from_static("OPTIONS, GET, POST")
 impl Question {
     /// What a path means. `None`: nothing.
     fn of(path: &str) -> Option<Question> {
-        use Role::{Controller, Invoker, Scheduler};
+        use Role::{Controller, Scheduler};
         let path = path.strip_suffix('/').unwrap_or(path);
         Some(match path {
             "/metrics" => Question::Metrics,
@@ -69,30 +71,42 @@ impl Question {
                 Question::ActivationCount(Controller)
             }
             "/admin/v1/scheduler/activation/count" => Question::ActivationCount(Scheduler),
-            _ => {
-                let (role, verb) = match path.strip_prefix("/admin/v1/") {
-                    Some(rest) => rest.split_once('/')?,
-                    None => ("controller", path.strip_prefix('/')?),
-                };
-                let role = match role {
-                    "controller" => Controller,
-                    "scheduler" => Scheduler,
-                    "invoker" => Invoker,
-                    _ => return None,
-                };
-                match verb {
-                    "isEnabled" => Question::IsEnabled(role),
-                    "enable" => Question::SetEnabled(role, true),
-                    "disable" => Question::SetEnabled(role, false),
-                    _ => return None,
-                }
-            }
+            _ => return Question::of_enabling(path),
+        })
+    }
+
+    /// What a path about taking work means: of a role, or of one invoker of several.
+    fn of_enabling(path: &str) -> Option<Question> {
+        let (role, verb) = match path.strip_prefix("/admin/v1/") {
+            Some(rest) => rest.split_once('/')?,
+            None => ("controller", path.strip_prefix('/')?),
+        };
+        let role = match role {
+            "controller" => Role::Controller,
+            "scheduler" => Role::Scheduler,
+            "invoker" => Role::Invoker,
+            _ => return None,
+        };
+        let (number, verb) = match verb.split_once('/') {
+            Some((number, verb)) if role == Role::Invoker => (Some(InvokerId(number.parse().ok()?)), verb),
+            Some(_) => return None,
+            None => (None, verb),
+        };
+        Some(match (verb, number) {
+            ("isEnabled", None) => Question::IsEnabled(role),
+            ("enable", None) => Question::SetEnabled(role, true),
+            ("disable", None) => Question::SetEnabled(role, false),
+            ("isEnabled", Some(id)) => Question::IsInvokerEnabled(id),
+            ("enable", Some(id)) => Question::SetInvokerEnabled(id, true),
+            ("disable", Some(id)) => Question::SetInvokerEnabled(id, false),
+            _ => return None,
         })
     }
 
     /// The method that goes with it.
     fn method(self) -> Method {
-        if matches!(self, Question::SetEnabled(..)) { Method::POST } else { Method::GET }
+        let sets = matches!(self, Question::SetEnabled(..) | Question::SetInvokerEnabled(..));
+        if sets { Method::POST } else { Method::GET }
     }
 
     /// Whose credentials it needs. `None`: upstream asks for none.
@@ -110,7 +124,10 @@ impl Question {
             | Question::ActivationCount(role)
             | Question::IsEnabled(role)
             | Question::SetEnabled(role, _) => Some(role),
-            Question::Pool | Question::PoolCount => Some(Role::Invoker),
+            Question::Pool
+            | Question::PoolCount
+            | Question::IsInvokerEnabled(_)
+            | Question::SetInvokerEnabled(..) => Some(Role::Invoker),
             Question::State | Question::Queues | Question::QueueCount => Some(Role::Scheduler),
         }
     }
@@ -157,7 +174,18 @@ impl Controller {
             Question::IsEnabled(role) => Reply::of(&json!({ "isEnabled": self.is_enabled(role)? })),
             Question::SetEnabled(role, enabled) => self.set_enabled(role, enabled),
             Question::Pool => Reply::of(&self.pool()?),
-            Question::PoolCount => Reply::of(&self.invoker()?.pool().containers.len()),
+            Question::PoolCount => {
+                let count: usize =
+                    self.invokers()?.iter().map(|invoker| invoker.pool().containers.len()).sum();
+                Reply::of(&count)
+            }
+            Question::IsInvokerEnabled(id) => {
+                Reply::of(&json!({ "isEnabled": self.invoker(id)?.is_enabled() }))
+            }
+            Question::SetInvokerEnabled(id, enabled) => {
+                self.invoker(id)?.set_enabled(enabled);
+                Ok(enabling(&id.to_string(), enabled))
+            }
             Question::State => {
                 let queues = self.scheduler()?.queues();
                 let creating: usize = queues.iter().map(|queue| queue.creating).sum();
@@ -210,7 +238,12 @@ impl Controller {
         self.operated.scheduler.as_ref().map(|scheduler| scheduler.invokers()).unwrap_or_default()
     }
 
+    /// A balancer that watches over the invokers knows more than whether they are there.
     fn invoker_states(&self) -> BTreeMap<String, &'static str> {
+        if let Some(supervisor) = self.balancer.supervisor() {
+            let health = supervisor.health().into_iter();
+            return health.map(|(invoker, health)| (invoker.to_string(), health.name())).collect();
+        }
         let state =
             |invoker: InvokerCapacity| (invoker.invoker.to_string(), if invoker.up { "up" } else { "down" });
         self.known_invokers().into_iter().map(state).collect()
@@ -218,8 +251,8 @@ impl Controller {
 
     /// How many are up, and how many there are.
     pub(super) fn healthy_invokers(&self) -> (usize, usize) {
-        let all = self.known_invokers();
-        (all.iter().filter(|invoker| invoker.up).count(), all.len())
+        let all = self.invoker_states();
+        (all.values().filter(|state| **state == "up").count(), all.len())
     }
 
     /// DEF-05: the exact fraction; where there is none, none is ready.
@@ -251,11 +284,14 @@ impl Controller {
         shown.collect()
     }
 
+    /// All invokers' containers.
     fn pool(&self) -> Result<Value, ApiError> {
-        let pool = self.invoker()?.pool();
-        let containers = pool.containers.iter().map(|container| {
+        let pools: Vec<PoolView> = self.invokers()?.iter().map(|invoker| invoker.pool()).collect();
+        let all = pools.iter().flat_map(|pool| pool.containers.iter().map(move |one| (pool.invoker, one)));
+        let containers = all.map(|(invoker, container)| {
             json!({
                 "containerId": container.container.to_string(),
+                "invoker": invoker.to_string(),
                 "kind": container.kind,
                 "memory": container.memory,
                 "state": container.stage.name(),
@@ -264,7 +300,9 @@ impl Controller {
             })
         });
         let containers: Vec<Value> = containers.collect();
-        Ok(json!({ "memory": pool.memory, "used": pool.used, "containers": containers }))
+        let sum = |of: fn(&PoolView) -> u64| pools.iter().map(of).sum::<u64>();
+        let (memory, used) = (sum(|pool| pool.memory), sum(|pool| pool.used));
+        Ok(json!({ "memory": memory, "used": used, "containers": containers }))
     }
 
     fn queues(&self) -> Result<Vec<Value>, ApiError> {
@@ -288,7 +326,7 @@ impl Controller {
         Ok(match role {
             Role::Controller => self.gate.is_enabled(),
             Role::Scheduler => self.scheduler()?.is_enabled(),
-            Role::Invoker => self.invoker()?.is_enabled(),
+            Role::Invoker => self.invokers()?.iter().all(|invoker| invoker.is_enabled()),
         })
     }
 
@@ -303,19 +341,30 @@ impl Controller {
                 "scheduler"
             }
             Role::Invoker => {
-                self.invoker()?.set_enabled(enabled);
+                self.invokers()?.iter().for_each(|invoker| invoker.set_enabled(enabled));
                 "invoker"
             }
         };
-        tracing::warn!(role = name, enabled, "an operator has changed what is served");
-        Ok(Reply::text(format!("{name} is {}", if enabled { "enabled" } else { "disabled" })))
+        Ok(enabling(name, enabled))
     }
 
     fn scheduler(&self) -> Result<&Arc<dyn SchedulerOperations>, ApiError> {
         self.operated.scheduler.as_ref().ok_or_else(ApiError::no_route)
     }
 
-    fn invoker(&self) -> Result<&Arc<dyn InvokerOperations>, ApiError> {
-        self.operated.invoker.as_ref().ok_or_else(ApiError::no_route)
+    fn invokers(&self) -> Result<&[Arc<dyn InvokerOperations>], ApiError> {
+        let all = &self.operated.invokers;
+        if all.is_empty() { Err(ApiError::no_route()) } else { Ok(all) }
     }
+
+    fn invoker(&self, id: InvokerId) -> Result<&Arc<dyn InvokerOperations>, ApiError> {
+        let mut all = self.operated.invokers.iter();
+        all.find(|invoker| invoker.pool().invoker == id).ok_or_else(ApiError::no_route)
+    }
+}
+
+/// What is answered to who enables or disables something.
+fn enabling(name: &str, enabled: bool) -> Reply {
+    tracing::warn!(role = name, enabled, "an operator has changed what is served");
+    Reply::text(format!("{name} is {}", if enabled { "enabled" } else { "disabled" }))
 }

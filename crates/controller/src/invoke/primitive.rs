@@ -7,6 +7,7 @@ use super::resolve::ResolvedAction;
 use super::streamed::Response;
 use crate::Controller;
 use crate::api::ApiError;
+use crate::balancer::End;
 use crate::identities::{Caller, Place};
 use crate::pending::Open;
 use engine::compose::Form;
@@ -238,6 +239,7 @@ impl Controller {
         let now = self.clock.now();
         while let Some(open) = self.pending.pop_overdue(now) {
             let (activation, trace) = (open.message.activation_id, open.message.trace.trace_id());
+            self.balancer.ended(activation, End::GivenUp);
             tracing::warn!(%activation, trace, "no completion came; giving it up");
             self.end_here(open, types::StatusCode::WhiskError, record::LOST_COMPLETION);
         }
@@ -248,9 +250,12 @@ impl rpc::ControllerLink for Controller {
     fn ack(&self, ack: Ack) {
         // None: it was given up, or has ended before; the first end counts.
         let Some(open) = self.pending.close(ack.activation_id) else { return };
+        self.balancer.ended(ack.activation_id, End::Heard(&ack.outcome));
         match ack.outcome {
             Outcome::Finished(record) => self.finish(open, record),
-            Outcome::Dropped { status, error } => self.end_here(open, status, &error),
+            Outcome::Dropped { status, error } | Outcome::Expired { status, error } => {
+                self.end_here(open, status, &error)
+            }
         }
     }
 

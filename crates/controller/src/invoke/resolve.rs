@@ -130,7 +130,7 @@ impl ResolvedAction {
     }
 
     /// The queue through which that namespace's activations go.
-    pub(super) fn queue_of(&self, namespace: &EntityName) -> Arc<QueueKey> {
+    pub(crate) fn queue_of(&self, namespace: &EntityName) -> Arc<QueueKey> {
         if self.queue.namespace == *namespace {
             return self.queue.clone();
         }

@@ -207,7 +207,8 @@ impl SchedulerOperations for Roles {
 impl InvokerOperations for Roles {
     fn pool(&self) -> PoolView {
         let starts = Starts { cold: 1, stem_cell: 2, warm: 3, refused: 4 };
-        PoolView { memory: 1024, used: 256, containers: self.containers.lock().clone(), starts }
+        let containers = self.containers.lock().clone();
+        PoolView { invoker: InvokerId(0), memory: 1024, used: 256, containers, starts }
     }
 
     fn is_enabled(&self) -> bool {
@@ -374,8 +375,8 @@ impl Kit {
         let deps = Deps {
             artifacts: faulty,
             activations: activations.clone(),
-            scheduler: scheduler.clone(),
-            operated: Operated { scheduler: Some(roles.clone()), invoker: Some(roles.clone()) },
+            scheduling: controller::Scheduling::Pull(scheduler.clone()),
+            operated: Operated { scheduler: Some(roles.clone()), invokers: vec![roles.clone()] },
             clock: clock.clone(),
             ids: Arc::new(IdSource::new(clock.clone())),
             runtimes: Arc::new(RuntimeManifest::parse(MANIFEST).unwrap()),

@@ -108,12 +108,31 @@ async fn adm_04_the_invoker_is_asked_and_disabled() {
     let login = "invoker.user:invoker.pass";
     for path in ["/pool", "/admin/v1/invoker/pool"] {
         let pool = as_user(&kit, "GET", path, login).await.json;
-        let container = json!({"containerId": "container7", "kind": "nodejs:20", "memory": 256,
+        let container = json!({"containerId": "container7", "invoker": "invoker0", "kind": "nodejs:20", "memory": 256,
             "state": "working", "namespace": "caller", "action": "provider/pkg/hello"});
         assert_eq!(pool, json!({"memory": 1024, "used": 256, "containers": [container]}));
         assert_eq!(as_user(&kit, "GET", path, "scheduler.user:scheduler.pass").await.status, 401);
     }
     assert_eq!(as_user(&kit, "GET", "/pool/count", login).await.text, "1");
+    assert_eq!(
+        as_user(&kit, "POST", "/admin/v1/invoker/1/disable", login).await.status,
+        404,
+        "there is only one"
+    );
+    assert_eq!(
+        as_user(&kit, "POST", "/admin/v1/invoker/0/disable", login).await.text,
+        "invoker0 is disabled"
+    );
+    assert_eq!(
+        as_user(&kit, "GET", "/admin/v1/invoker/isEnabled", login).await.json,
+        json!({"isEnabled": false})
+    );
+    assert_eq!(as_user(&kit, "POST", "/admin/v1/invoker/0/enable", login).await.text, "invoker0 is enabled");
+    assert_eq!(
+        as_user(&kit, "GET", "/admin/v1/invoker/0/isEnabled", login).await.json,
+        json!({"isEnabled": true})
+    );
+    assert_eq!(as_user(&kit, "POST", "/admin/v1/controller/0/disable", login).await.status, 404);
     let path = |verb: &str| format!("/admin/v1/invoker/{verb}");
     assert_eq!(as_user(&kit, "POST", &path("disable"), login).await.text, "invoker is disabled");
     assert_eq!(as_user(&kit, "GET", &path("isEnabled"), login).await.json, json!({"isEnabled": false}));

@@ -14,7 +14,7 @@ pub use keys::{AtRest, InContainers, Keys};
 pub use limits::{Concurrency, Limits, Logs, Memory, NamespaceDefaults, Timeout};
 pub use operators::{Metrics, Operators};
 pub use parameters::{Encryption, ParameterStorage};
-pub use roles::{Controller, Invoker, OnTimeout, Rules, Scheduler};
+pub use roles::{Balancer, Controller, Invoker, OnTimeout, Rules, Scheduler};
 
 use base::config::Checks;
 use engine::pool::StemCells;
@@ -201,12 +201,15 @@ impl Config {
             checks.require(AuthKey::parse(key).is_some(), &name, form);
         }
         let least = self.limits.memory.max;
-        let enough = self.invoker.memory == ByteSize::bytes(0) || self.invoker.memory >= least;
+        let each = self.invoker.memory.as_bytes() / u64::from(self.invoker.instances.max(1));
+        let enough = self.invoker.memory == ByteSize::bytes(0) || each >= least.as_bytes();
         checks.require(
             enough,
             "invoker.memory",
-            &format!("0, or at least limits.memory.max, which is {least}"),
+            &format!("0, or at least limits.memory.max, which is {least}, for each of invoker.instances"),
         );
+        let alone = self.controller.balancer != Balancer::Lean || self.invoker.instances == 1;
+        checks.require(alone, "invoker.instances", "1, where controller.balancer is lean");
     }
 }
 

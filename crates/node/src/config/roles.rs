@@ -1,13 +1,23 @@
 use base::config::Checks;
 use engine::arbiter::ArbiterConfig;
 use engine::queue::{QueueConfig, decide};
-use engine::{creation, pool, proxy};
+use engine::{balance, creation, feed, pool, proxy};
 use std::time::Duration;
 use types::{ByteSize, ContainerId, Keeping, SystemLimits};
 
 base::config_section! {
     /// The REST API.
     pub struct Controller {
+        /// Who decides what runs where. `pull`: each action has a queue, and containers pull from it. The others are Apache
+        /// OpenWhisk's older designs, for comparison. `sharding`: an activation is pushed at the invoker that a hash of its
+        /// action names, or at the next one with room (see `invoker.instances`). `lean`: everything goes to one invoker.
+        /// With both, what an invoker has no room for waits in one line for all actions.
+        pub balancer: Balancer = Balancer::Pull,
+        /// With `sharding`: which part of the invokers, the first ones, runs actions of the runtimes that are offered.
+        pub managed_fraction: f64 = balance::Config::default().managed_fraction,
+        /// With `sharding`: which part of the invokers, the last ones, runs actions with images of their own. It is never
+        /// less than what `managed_fraction` leaves.
+        pub blackbox_fraction: f64 = balance::Config::default().blackbox_fraction,
         /// How long a blocking invocation waits for its result before it is answered with the activation id alone.
         pub max_wait: Duration = controller::Config::default().max_wait,
         /// What a blocking invocation is answered whose wait is over, unless its query parameter `on_timeout` says
@@ -31,6 +41,18 @@ base::config_section! {
         pub vanity_hosts: Vec<String> = controller::Config::default().vanity_hosts,
     }
     check: Controller::check
+}
+
+base::config_choice! {
+    /// Who decides what runs where.
+    pub enum Balancer {
+        /// Containers pull from a queue of their action.
+        Pull = "pull",
+        /// Activations are pushed at invokers by a hash.
+        Sharding = "sharding",
+        /// Everything goes to one invoker.
+        Lean = "lean",
+    }
 }
 
 base::config_choice! {
@@ -85,6 +107,10 @@ base::config_section! {
     pub struct Invoker {
         /// The memory of all containers together, those included that wait for work. 0: half of the machine's.
         pub memory: ByteSize as "size such as \"64 MB\"" = ByteSize::bytes(0),
+        /// How many invokers this process has. They divide the memory evenly, and each has containers of its own, those
+        /// included that are made before anybody asks. More than one is for `controller.balancer = "sharding"`, and for
+        /// comparing others with that.
+        pub instances: u32 = 1,
         /// After so long without work a container's memory may go to another action.
         pub rest_grace: Duration = proxy::Config::default().rest_grace,
         /// After so long without work a container is paused.
@@ -127,12 +153,26 @@ impl Controller {
         }
     }
 
+    /// How `sharding` shares the invokers out.
+    #[must_use]
+    pub fn to_balance(&self, limits: &SystemLimits) -> balance::Config {
+        balance::Config {
+            managed_fraction: self.managed_fraction,
+            blackbox_fraction: self.blackbox_fraction,
+            controllers: 1,
+            least_memory: limits.memory.min,
+        }
+    }
+
     fn check(&self, checks: &mut Checks<'_>) {
         let is_label = |label: &str| {
             !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         };
         let are_hosts = self.vanity_hosts.iter().all(|host| host.split('.').all(is_label));
         checks.require(are_hosts, "vanity_hosts", "names of hosts, without scheme and port");
+        let is_part = |part: f64| (0.0..=1.0).contains(&part);
+        checks.require(is_part(self.managed_fraction), "managed_fraction", "from 0 to 1");
+        checks.require(is_part(self.blackbox_fraction), "blackbox_fraction", "from 0 to 1");
     }
 }
 
@@ -163,6 +203,19 @@ impl Scheduler {
         }
     }
 
+    /// The same for the one line of an invoker that the older designs have in the place of queues.
+    #[must_use]
+    pub fn to_feed(&self) -> feed::Config {
+        feed::Config {
+            max_waiting: self.max_waiting,
+            max_waiting_bytes: self.max_waiting_bytes.as_bytes(),
+            retention: self.retention,
+            blackbox_retention: self.blackbox_retention,
+            max_attempts: self.max_attempts,
+            ..feed::Config::default()
+        }
+    }
+
     fn check(&self, checks: &mut Checks<'_>) {
         checks.require(self.max_waiting > 0, "max_waiting", "at least 1");
         checks.require(self.max_attempts > 0, "max_attempts", "at least 1");
@@ -171,7 +224,7 @@ impl Scheduler {
 }
 
 impl Invoker {
-    /// The role's own form. `machine` is the memory of the machine.
+    /// The role's own form, of each of the invokers. `machine` is the memory of the machine.
     #[must_use]
     pub fn to_role(
         &self,
@@ -181,9 +234,12 @@ impl Invoker {
         machine: ByteSize,
     ) -> invoker::Config {
         let half = ByteSize::bytes(machine.as_bytes() / 2).as_mb();
-        // With less memory than one container may need, an action could wait for ever.
         let memory = if self.memory == ByteSize::bytes(0) { half } else { self.memory.as_mb() };
-        let memory = memory.max(limits.memory.max);
+        // With less memory than one container may need, an action could wait for ever.
+        let memory = match self.instances {
+            1 => memory.max(limits.memory.max),
+            several => memory / u64::from(several),
+        };
         invoker::Config {
             pool: pool::Config {
                 memory,
@@ -207,5 +263,6 @@ impl Invoker {
 
     fn check(&self, checks: &mut Checks<'_>) {
         checks.require(!self.check_interval.is_zero(), "check_interval", "more than 0 s");
+        checks.require(self.instances > 0, "instances", "at least 1");
     }
 }

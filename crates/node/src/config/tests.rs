@@ -85,6 +85,28 @@ fn limits_that_contradict_each_other_are_faults() {
 }
 
 #[test]
+fn several_invokers_must_each_hold_the_greatest_action() {
+    let memory = ("invoker.memory", "2 GB");
+    assert_eq!(faults(&[memory, ("invoker.instances", "5")]), ["invoker.memory"]);
+    assert_eq!(faults(&[memory, ("invoker.instances", "0")]), ["invoker.instances"]);
+    let lean = ("controller.balancer", "lean");
+    assert_eq!(faults(&[memory, ("invoker.instances", "2"), lean]), ["invoker.instances"]);
+    assert_eq!(faults(&[("controller.managed_fraction", "1.5")]), ["controller.managed_fraction"]);
+    let four = [memory, ("invoker.instances", "4"), ("controller.balancer", "sharding")];
+    let overrides = four.map(|(key, text)| Override {
+        key: key.to_owned(),
+        text: text.to_owned(),
+        option: "--set".to_owned(),
+    });
+    let (config, _) = Sources { overrides: overrides.into(), ..Sources::default() }.load::<Config>().unwrap();
+    assert_eq!(config.controller.balancer, Balancer::Sharding);
+    let limits = config.limits.to_system();
+    let first = types::ContainerId(1);
+    let invoker = config.invoker.to_role(&limits, Vec::new(), first, types::ByteSize::mb(64 << 10));
+    assert_eq!(invoker.pool.memory, 512);
+}
+
+#[test]
 fn lim_04_the_defaults_are_upstreams() {
     assert_eq!(Config::default().limits.to_system(), types::SystemLimits::default());
 }

@@ -1,3 +1,4 @@
 //! Which roles a process has.
 
+mod schedulers;
 pub(crate) mod standalone;

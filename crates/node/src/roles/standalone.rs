@@ -5,6 +5,7 @@ use crate::bootstrap::{StockIdentity, bootstrap, settle};
 use crate::config::{Config, StoreKind};
 use crate::front::{Front, Service};
 use crate::keyfiles::Keys;
+use crate::roles::schedulers::{Making, Schedulers};
 use crate::{StartError, host, keyfiles};
 use base::clock::{Clock, SystemClock};
 use base::ids::IdSource;
@@ -14,20 +15,17 @@ use container::{Probe, Verdict};
 use controller::Controller;
 use engine::pool::StemCells;
 use invoker::Invoker;
-use rpc::{ControllerLink, Epoch, InvokerLink, LocalDirectory, Operated, SchedulerLink};
-use scheduler::Scheduler;
+use rpc::{ControllerLink, InvokerLink, InvokerOperations, LocalDirectory, Operated};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use store_embedded::Stores;
-use types::{ContainerId, ControllerId, InvokerId, RuntimeManifest, SchedulerId};
+use types::{ContainerId, ControllerId, InvokerId, RuntimeManifest, SystemLimits};
 use webhook_http::HttpWebhook;
 
-/// There is one of each role.
+/// There is one of them.
 const CONTROLLER: ControllerId = ControllerId(0);
-const SCHEDULER: SchedulerId = SchedulerId(0);
-const INVOKER: InvokerId = InvokerId(0);
 
 /// How long, at the end, containers may take to go and the store to write out. Everything that was accepted has ended
 /// by then, and the next start removes what is left.
@@ -38,8 +36,8 @@ const CLEAN_UP: Duration = Duration::from_secs(5);
 pub struct Standalone {
     drain_timeout: Duration,
     controller: Arc<Controller>,
-    scheduler: Arc<Scheduler>,
-    invoker: Arc<Invoker>,
+    schedulers: Schedulers,
+    invokers: Vec<Arc<Invoker>>,
     factory: Factory,
     stores: Stores,
     announcement: Announcement,
@@ -116,9 +114,9 @@ impl Standalone {
         if !ended {
             tracing::warn!("accepted activations are still under way; the next start ends them");
         }
-        self.scheduler.drain();
+        self.schedulers.drain();
         let clean_up = async {
-            self.invoker.drain().await;
+            futures_util::future::join_all(self.invokers.iter().map(|invoker| invoker.drain())).await;
             self.factory.close().await;
         };
         if tokio::time::timeout(CLEAN_UP, clean_up).await.is_err() {
@@ -135,7 +133,14 @@ impl Standalone {
     /// Lets requests in, and takes up what an earlier process has left.
     async fn open(&self, service: &Service) {
         service.set(self.controller.clone());
-        self.invoker.start().await;
+        // The first one removes what an earlier process left behind, for all.
+        for (number, invoker) in self.invokers.iter().enumerate() {
+            if number == 0 {
+                invoker.start().await;
+            } else {
+                invoker.open();
+            }
+        }
         let controller = self.controller.clone();
         spawn("recovery", OnPanic::Log, async move {
             let recovered = controller.recover().await;
@@ -176,45 +181,37 @@ fn join(
     let ids = Arc::new(IdSource::new(clock.clone()));
     let directory = LocalDirectory::new();
 
-    let scheduler_deps = scheduler::Deps {
-        id: SCHEDULER,
-        // Queues live no longer than their only owner, so any number that grows with the starts tells owners apart.
-        epoch: Epoch(clock.unix_millis()),
-        clock: clock.clone(),
-        directory: directory.clone(),
+    let making = Making { config, clock: &clock, directory: &directory, shutdown };
+    let invoker_configs = invoker_configs(&making, &limits, &announcement.runtimes)?;
+    let memories: Vec<u64> = invoker_configs.iter().map(|config| config.pool.memory).collect();
+    let schedulers = Schedulers::make(&making, &memories, limits.concurrent_invocations);
+    let make = |(number, invoker_config): (u32, invoker::Config)| {
+        let id = InvokerId(number);
+        let deps = invoker::Deps {
+            id,
+            schedulers: vec![schedulers.of(id)],
+            clock: clock.clone(),
+            directory: directory.clone(),
+            artifacts: stores.artifacts.clone(),
+            activations: stores.activations.clone(),
+            secrets: keys.secrets.clone(),
+            factory: factory.port(),
+        };
+        let invoker = Invoker::new(invoker_config, deps, shutdown.watch());
+        let link: Arc<dyn InvokerLink> = invoker.clone();
+        directory.add_invoker(id, &link);
+        invoker
     };
-    let scheduler_config = config.scheduler.to_role(limits.concurrent_invocations);
-    let scheduler = Scheduler::new(scheduler_config, scheduler_deps, shutdown.watch());
-    let scheduler_link: Arc<dyn SchedulerLink> = scheduler.clone();
-    directory.add_scheduler(SCHEDULER, &scheduler_link);
-
-    let stem_cells = stem_cells(config, &announcement.runtimes)?;
-    // Ids of containers must be above all of earlier starts; no start makes a million a second.
-    let first_container = ContainerId(clock.unix_millis() * 1000);
-    let keeping = config.activations.to_keeping();
-    let invoker_config = invoker::Config {
-        keeping,
-        ..config.invoker.to_role(&limits, stem_cells, first_container, host::memory())
-    };
-    let invoker_deps = invoker::Deps {
-        id: INVOKER,
-        schedulers: vec![SCHEDULER],
-        clock: clock.clone(),
-        directory: directory.clone(),
-        artifacts: stores.artifacts.clone(),
-        activations: stores.activations.clone(),
-        secrets: keys.secrets.clone(),
-        factory: factory.port(),
-    };
-    let invoker = Invoker::new(invoker_config, invoker_deps, shutdown.watch());
-    let invoker_link: Arc<dyn InvokerLink> = invoker.clone();
-    directory.add_invoker(INVOKER, &invoker_link);
+    let invokers: Vec<Arc<Invoker>> = (0..).zip(invoker_configs).map(make).collect();
 
     let controller_deps = controller::Deps {
         artifacts: stores.artifacts.clone(),
         activations: stores.activations.clone(),
-        scheduler: scheduler_link,
-        operated: Operated { scheduler: Some(scheduler.clone()), invoker: Some(invoker.clone()) },
+        scheduling: schedulers.scheduling(config.controller.to_balance(&limits), &memories),
+        operated: Operated {
+            scheduler: Some(schedulers.operations()),
+            invokers: invokers.iter().cloned().map(|one| one as Arc<dyn InvokerOperations>).collect(),
+        },
         clock,
         ids,
         runtimes: Arc::new(announcement.runtimes.clone()),
@@ -242,7 +239,26 @@ fn join(
     spawn("controller", OnPanic::Abort, async move { sweeping.run(stop).await });
 
     let drain_timeout = config.server.drain_timeout;
-    Ok(Standalone { drain_timeout, controller, scheduler, invoker, factory, stores, announcement })
+    Ok(Standalone { drain_timeout, controller, schedulers, invokers, factory, stores, announcement })
+}
+
+/// How each invoker behaves.
+fn invoker_configs(
+    making: &Making<'_>,
+    limits: &SystemLimits,
+    offered: &RuntimeManifest,
+) -> Result<Vec<invoker::Config>, StartError> {
+    let Making { config, clock, .. } = making;
+    // Ids of containers must be above all of earlier starts; no start makes a million a second.
+    let first_container = ContainerId(clock.unix_millis() * 1000);
+    let stem_cells = stem_cells(config, offered)?;
+    let keeping = config.activations.to_keeping();
+    let each = config.invoker.to_role(limits, stem_cells, first_container, host::memory());
+    let (instances, memory, least) = (config.invoker.instances, each.pool.memory, limits.memory.max);
+    if memory < least {
+        return Err(StartError::InvokerMemory { instances, each: memory, least });
+    }
+    Ok((0..instances).map(|_| invoker::Config { keeping, ..each.clone() }).collect())
 }
 
 /// The stem cells of the manifest and of the configuration.
