@@ -35,7 +35,10 @@ impl Exit {
     /// The platform does not start.
     pub(crate) fn start(error: &StartError) -> Exit {
         let code = match error {
-            StartError::Manifest { .. } | StartError::StemCells { .. } | StartError::WellKnownKey { .. } => 3,
+            StartError::Manifest { .. }
+            | StartError::StemCells { .. }
+            | StartError::InvokerMemory { .. }
+            | StartError::WellKnownKey { .. } => 3,
             StartError::Address { .. } => 4,
             StartError::DataDir { .. }
             | StartError::NoDataDir
