@@ -138,7 +138,10 @@ impl Limit {
     /// What is in it and what is not.
     #[must_use]
     pub fn basis(&self) -> String {
-        let measured = format!("geometric mean of {}; of several rows the worst", self.measured.join(", "));
+        let measured = format!(
+            "geometric mean of {}; of several rows of one metric the worst",
+            self.measured.join(", ")
+        );
         match self.missing.len() {
             0 => measured,
             missing => format!("{measured}; {missing} of 10 missing: {}", self.missing.join(", ")),

@@ -5,16 +5,20 @@ use super::svg::{self, Picture, colour, dashes, mark, stroke, text};
 use super::{Curve, Figure, Line};
 use std::fmt::Write as _;
 
-const WIDTH: f64 = 520.0;
-const PLOT_HEIGHT: f64 = 230.0;
-const LEFT: f64 = 50.0;
-const SIDE: f64 = 14.0;
+/// Narrow, so that its text can still be read on a phone.
+const WIDTH: f64 = 440.0;
+const PLOT_HEIGHT: f64 = 220.0;
+const LEFT: f64 = 46.0;
+const SIDE: f64 = 8.0;
 const HEAD: f64 = 14.0;
 const TEXT: f64 = 12.0;
 const LINE_HEIGHT: f64 = 18.0;
 
+/// Half of the words at the last tick.
+const LAST_TICK: f64 = 12.0;
+
 /// The most room for the names at the lines' ends.
-const NAMES: f64 = 136.0;
+const NAMES: f64 = 112.0;
 
 /// Where the plot itself is.
 struct Frame {
@@ -42,7 +46,8 @@ pub fn curve(curve: &Curve) -> Picture {
     y += LINE_HEIGHT + 2.0;
     body.push_str(&text("small faint", SIDE, y, &curve.y));
     let top = y + 12.0;
-    let frame = Frame { left: LEFT, right: WIDTH - SIDE - names, top, bottom: top + PLOT_HEIGHT };
+    let frame =
+        Frame { left: LEFT, right: WIDTH - SIDE - names.max(LAST_TICK), top, bottom: top + PLOT_HEIGHT };
     let (x, y) = scales(curve, &frame);
     axes(curve, &frame, (&x, &y), &mut body);
     for (number, line) in curve.lines.iter().enumerate() {

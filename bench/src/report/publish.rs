@@ -146,6 +146,39 @@ mod tests {
         assert!(text.contains("Fraction of the physical limit: "), "{text}");
     }
 
+    /// Whether every element ends, in the right order.
+    fn is_well_formed(markup: &str) -> bool {
+        let mut open = Vec::new();
+        for tag in markup.split('<').skip(1) {
+            let Some((tag, text)) = tag.split_once('>') else { return false };
+            let name = tag.split([' ', '/', '\n']).find(|word| !word.is_empty()).unwrap_or_default();
+            if tag.starts_with('/') {
+                if open.pop() != Some(name) {
+                    return false;
+                }
+            } else if !tag.ends_with('/') {
+                open.push(name);
+            }
+            if text.contains('>') || tag.matches('"').count() % 2 == 1 {
+                return false;
+            }
+        }
+        open.is_empty()
+    }
+
+    #[test]
+    fn pictures_are_well_formed() {
+        assert!(is_well_formed("<a b=\"c\"><d/></a>"));
+        assert!(
+            !is_well_formed("<a><b></a></b>") && !is_well_formed("<a b=\"></a>") && !is_well_formed("<a>")
+        );
+        let report = sample::report();
+        for picture in [bars::overview(&report), plot::curve(&report.curves[0]), bars::trend(&[1.0, 2.0])] {
+            assert!(is_well_formed(&picture.file()), "{}", picture.file());
+            assert!(is_well_formed(&picture.inline("x")), "{}", picture.inline("x"));
+        }
+    }
+
     #[test]
     fn all_files_are_written() {
         let directory = tempfile::tempdir().unwrap();

@@ -3,8 +3,8 @@
 /// About how many ticks a linear axis has.
 const TICKS: f64 = 5.0;
 
-/// Up to how many powers of ten a logarithmic axis has ticks at 2 and 5 as well.
-const FINE_DECADES: f64 = 2.7;
+/// How many pixels a tick of a logarithmic axis must have on average for there to be ticks at 2 and 5 as well.
+const ROOM: f64 = 28.0;
 
 /// The most powers of ten that get a tick each.
 const MOST_DECADES: i32 = 7;
@@ -60,7 +60,8 @@ impl Scale {
         let decades = (self.high / self.low).log10();
         let (first, last) = (self.low.log10().floor() as i32, self.high.log10().ceil() as i32);
         let stride = (last - first).div_euclid(MOST_DECADES) + 1;
-        let mantissas: &[f64] = if decades <= FINE_DECADES { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let mantissas: &[f64] =
+            if (self.end - self.start).abs() >= 3.0 * decades * ROOM { &[1.0, 2.0, 5.0] } else { &[1.0] };
         let powers = (first..=last).filter(|power| power.rem_euclid(stride) == 0);
         let all = powers.flat_map(|power| mantissas.iter().map(move |mantissa| of_power(*mantissa, power)));
         all.filter(|tick| *tick >= self.low * 0.999_999 && *tick <= self.high * 1.000_001).collect()
@@ -125,7 +126,7 @@ mod tests {
     use super::*;
 
     fn ticks(values: &[f64], logarithmic: bool) -> Vec<String> {
-        Scale::of(values, logarithmic, (0.0, 100.0)).ticks().into_iter().map(label).collect()
+        Scale::of(values, logarithmic, (0.0, 200.0)).ticks().into_iter().map(label).collect()
     }
 
     #[test]
@@ -158,7 +159,7 @@ mod tests {
     fn an_axis_without_spread_or_values_can_still_be_drawn() {
         for values in [&[][..], &[0.0], &[7.0], &[f64::NAN], &[f64::INFINITY, 2.0]] {
             for logarithmic in [false, true] {
-                let scale = Scale::of(values, logarithmic, (0.0, 1.0));
+                let scale = Scale::of(values, logarithmic, (0.0, 200.0));
                 let ticks = scale.ticks();
                 assert!(ticks.len() >= 2 && ticks.is_sorted(), "{values:?}: {ticks:?}");
                 assert!(values.iter().all(|value| !value.is_finite() || scale.holds(*value)), "{values:?}");

@@ -37,7 +37,8 @@ impl Picture {
         let Picture { title, width, height, body } = self;
         let title = escape(title);
         format!(
-            "<svg class=\"{class}\" viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" aria-label=\"{title}\">{body}</svg>"
+            "<svg class=\"{class}\" viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\">\
+             <title>{title}</title>{body}</svg>"
         )
     }
 
@@ -191,7 +192,7 @@ mod tests {
         let drawn = text("t", 0.0, 0.0, "</text><script>");
         assert!(!drawn.contains("<script>"), "{drawn}");
         let picture = Picture { title: "a\"><b".to_owned(), width: 1.0, height: 1.0, body: String::new() };
-        assert!(picture.inline("x").contains("aria-label=\"a&quot;&gt;&lt;b\""));
+        assert!(picture.inline("x").contains("<title>a&quot;&gt;&lt;b</title>"));
     }
 
     #[test]
