@@ -1,4 +1,8 @@
-//! The load generator: a closed loop over kept connections, in one thread.
+//! The load generator: kept connections in one thread, in a closed loop, or open: by a schedule that no answer delays.
+
+mod open;
+
+pub use open::run_open;
 
 use crate::stats::percentile;
 use oxiwhisk_test_e2e::time;
@@ -7,7 +11,7 @@ use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::LocalSet;
@@ -23,6 +27,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 pub struct Template {
     bytes: Vec<u8>,
     slot: usize,
+    /// Whether the answer is only that the request was accepted; it holds no number then.
+    accepted: bool,
 }
 
 impl Template {
@@ -55,7 +61,13 @@ impl Template {
             body.len()
         );
         let slot = memchr::memmem::find(text.as_bytes(), SLOT).expect("the slot is in the template");
-        Template { bytes: text.into_bytes(), slot }
+        Template { bytes: text.into_bytes(), slot, accepted: false }
+    }
+
+    /// The same where the answer must be a 202 with an activation id.
+    #[must_use]
+    pub fn accepted(self) -> Template {
+        Template { accepted: true, ..self }
     }
 
     fn number(&mut self, number: u64) -> &[u8] {
@@ -107,7 +119,40 @@ pub fn run(
         }
         Ok::<_, io::Error>(lanes)
     })?;
-    let elapsed = started.elapsed();
+    outcome(lanes, started.elapsed())
+}
+
+/// Sends each template once, all at the same time, over a connection each, and gives how long it took until the last
+/// answer.
+///
+/// # Errors
+/// The first answer that is wrong, or a connection that fails.
+pub fn burst(address: SocketAddr, templates: &[Template]) -> io::Result<(Duration, Outcome)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, async {
+        let mut connections = Vec::new();
+        for _ in templates {
+            connections.push(Connection::open(address).await?);
+        }
+        let started = time::now();
+        let calls = templates.iter().zip(connections).enumerate().map(|(number, (template, connection))| {
+            let mut template = template.clone();
+            tokio::task::spawn_local(async move {
+                let mut lane = Lane::new(connection);
+                lane.call(&mut template, number as u64, time::now()).await.map(|()| lane)
+            })
+        });
+        let mut lanes = Vec::new();
+        for call in calls.collect::<Vec<_>>() {
+            lanes.push(call.await.map_err(io::Error::other)??);
+        }
+        let elapsed = started.elapsed();
+        Ok((elapsed, outcome(lanes, elapsed)?))
+    })
+}
+
+/// What the lanes have seen, together.
+fn outcome(lanes: Vec<Lane>, elapsed: Duration) -> io::Result<Outcome> {
     let mut times: Vec<u32> = lanes.iter().flat_map(|lane| lane.nanos.iter().copied()).collect();
     times.sort_unstable();
     let ids: Vec<(String, u64)> = lanes.into_iter().flat_map(|lane| lane.ids).collect();
@@ -126,9 +171,52 @@ pub fn run(
     })
 }
 
+struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    async fn open(address: SocketAddr) -> io::Result<Connection> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Connection { stream, buffer: Vec::with_capacity(64 * 1024) })
+    }
+}
+
 struct Lane {
+    connection: Connection,
     nanos: Vec<u32>,
     ids: Vec<(String, u64)>,
+}
+
+impl Lane {
+    fn new(connection: Connection) -> Lane {
+        Lane { connection, nanos: Vec::new(), ids: Vec::new() }
+    }
+
+    /// Sends one request and checks its answer; the time counts from `since`.
+    async fn call(&mut self, template: &mut Template, number: u64, since: Instant) -> io::Result<()> {
+        let wanted = template.number(number).to_vec();
+        let Connection { stream, buffer } = &mut self.connection;
+        stream.write_all(&template.bytes).await?;
+        let answer = tokio::time::timeout(ANSWER_LIMIT, read(stream, buffer)).await;
+        let (head, body) = answer.map_err(io::Error::from)??;
+        self.nanos.push(u32::try_from(since.elapsed().as_nanos()).unwrap_or(u32::MAX));
+        let right = if template.accepted {
+            head.starts_with(b"HTTP/1.1 202") && find_header(head, ID_HEADER).is_some()
+        } else {
+            head.starts_with(b"HTTP/1.1 200") && memchr::memmem::find(body, &wanted).is_some()
+        };
+        if !right {
+            let said = format!("{}{}", String::from_utf8_lossy(head), String::from_utf8_lossy(body));
+            return Err(io::Error::other(format!("not the answer to request {number}: {said}")));
+        }
+        if let Some(at) = find_header(head, ID_HEADER) {
+            self.ids.push((String::from_utf8_lossy(&head[at..at + 32]).into_owned(), number));
+        }
+        Ok(())
+    }
 }
 
 async fn lane(
@@ -137,28 +225,12 @@ async fn lane(
     turn: Rc<Cell<u64>>,
     period: Duration,
 ) -> io::Result<Lane> {
-    let mut stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let mut lane = Lane { nanos: Vec::new(), ids: Vec::new() };
-    let mut buffer = Vec::with_capacity(64 * 1024);
+    let mut lane = Lane::new(Connection::open(address).await?);
     let started = time::now();
     while started.elapsed() < period {
         let number = turn.replace(turn.get() + 1);
         let index = usize::try_from(number % templates.len() as u64).unwrap_or(0);
-        let template = &mut templates[index];
-        let wanted = template.number(number).to_vec();
-        let sent = time::now();
-        stream.write_all(&template.bytes).await?;
-        let answer = tokio::time::timeout(ANSWER_LIMIT, read(&mut stream, &mut buffer)).await;
-        let (head, body) = answer.map_err(io::Error::from)??;
-        lane.nanos.push(u32::try_from(sent.elapsed().as_nanos()).unwrap_or(u32::MAX));
-        if !head.starts_with(b"HTTP/1.1 200") || memchr::memmem::find(body, &wanted).is_none() {
-            let said = format!("{}{}", String::from_utf8_lossy(head), String::from_utf8_lossy(body));
-            return Err(io::Error::other(format!("not the answer to request {number}: {said}")));
-        }
-        if let Some(at) = find_header(head, ID_HEADER) {
-            lane.ids.push((String::from_utf8_lossy(&head[at..at + 32]).into_owned(), number));
-        }
+        lane.call(&mut templates[index], number, time::now()).await?;
     }
     Ok(lane)
 }

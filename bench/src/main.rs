@@ -7,7 +7,7 @@ use oxiwhisk_bench::report::publish::{self, Places};
 use oxiwhisk_bench::report::{self, Findings, Machine, Report, Ticks, markdown};
 use oxiwhisk_bench::scenes;
 use oxiwhisk_bench::settings::Settings;
-use oxiwhisk_bench::{cold, yardstick};
+use oxiwhisk_bench::{cold, round_trips, yardstick};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -46,6 +46,7 @@ enum Words {
 enum Yard {
     Http,
     Tcp,
+    Pipe,
     Starts { program: PathBuf },
 }
 
@@ -79,7 +80,8 @@ fn main() -> ExitCode {
         Words::Show { report, places } => read(&report).and_then(|report| deliver(&report, &places)),
         Words::Compare { first, second, fail_on_worse } => return compare(&first, &second, fail_on_worse),
         Words::Serve(Yard::Http) => yardstick::serve_http(),
-        Words::Serve(Yard::Tcp) => yardstick::serve_tcp(),
+        Words::Serve(Yard::Tcp) => round_trips::serve_tcp(),
+        Words::Serve(Yard::Pipe) => round_trips::serve_pipe(),
         Words::Serve(Yard::Starts { program }) => cold::serve_starts(&program),
     };
     match done {

@@ -174,7 +174,23 @@ impl Platform {
 
     /// A run whose records are read back.
     pub fn run(&self, templates: &[Template], connections: usize, period: Duration) -> io::Result<Outcome> {
-        let outcome = load::run(self.server.address(), templates, connections, period)?;
+        self.checked(load::run(self.server.address(), templates, connections, period)?)
+    }
+
+    /// The same by a schedule of so many a second.
+    pub fn run_open(&self, templates: &[Template], rate: f64, period: Duration) -> io::Result<Outcome> {
+        self.checked(load::run_open(self.server.address(), templates, rate, period)?)
+    }
+
+    /// Every template once, all at the same time; and how long that took.
+    pub fn burst(&self, templates: &[Template]) -> io::Result<(Duration, Outcome)> {
+        let (took, outcome) = load::burst(self.server.address(), templates)?;
+        Ok((took, self.checked(outcome)?))
+    }
+
+    /// After a run: its records are what was answered, and, once for each server, functions are really kept apart and
+    /// their logs are kept.
+    fn checked(&self, outcome: Outcome) -> io::Result<Outcome> {
         if outcome.ids.len() as u64 != outcome.count {
             return Err(io::Error::other("an answer without an activation id"));
         }

@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::io::{self, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tokio::task::LocalSet;
@@ -103,46 +103,8 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyp
     Ok(response)
 }
 
-/// Y0: sends bytes back as they come.
-///
-/// # Errors
-/// When it cannot listen.
-pub fn serve_tcp() -> io::Result<()> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    tell_port(listener.local_addr()?)?;
-    let mut buffer = [0; 4096];
-    loop {
-        let (mut stream, _) = listener.accept()?;
-        stream.set_nodelay(true)?;
-        while let Ok(length @ 1..) = stream.read(&mut buffer) {
-            stream.write_all(&buffer[..length])?;
-        }
-    }
-}
-
-/// The median time of a round trip of `bytes` bytes to Y0, in microseconds.
-///
-/// # Errors
-/// When the connection fails.
-pub fn round_trip(address: SocketAddr, bytes: usize, period: Duration) -> io::Result<f64> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_nodelay(true)?;
-    let message = vec![b'x'; bytes];
-    let mut buffer = vec![0; bytes];
-    let mut times = Vec::new();
-    let started = oxiwhisk_test_e2e::time::now();
-    while started.elapsed() < period {
-        let sent = oxiwhisk_test_e2e::time::now();
-        stream.write_all(&message)?;
-        stream.read_exact(&mut buffer)?;
-        times.push(u32::try_from(sent.elapsed().as_nanos()).unwrap_or(u32::MAX));
-    }
-    times.sort_unstable();
-    Ok(crate::stats::percentile(&times, 0.5) / 1000.0)
-}
-
 #[expect(clippy::print_stdout, reason = "whoever started the yardstick reads its port there")]
-fn tell_port(address: SocketAddr) -> io::Result<()> {
+pub(crate) fn tell_port(address: SocketAddr) -> io::Result<()> {
     println!("{}", address.port());
     io::stdout().flush()
 }

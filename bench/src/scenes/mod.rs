@@ -1,5 +1,6 @@
 //! What is measured: scenes, each with the servers and yardsticks that it needs, for one or more metrics.
 
+mod callers;
 mod first_runs;
 mod idle;
 mod interference;
@@ -30,6 +31,7 @@ pub struct Scene {
 pub const ALL: &[Scene] = &[
     idle::SCENE,
     warm::SCENE,
+    callers::SCENE,
     interference::SCENE,
     first_runs::SCENE,
     slides::ACTIONS,

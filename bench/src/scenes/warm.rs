@@ -1,4 +1,4 @@
-//! Warm runs over HTTP: rates, the platform's processor time, what it adds for one caller.
+//! Warm runs over HTTP: rates, and the platform's processor time.
 
 use super::{Scene, file};
 use crate::load::{self, Outcome, Template};
@@ -6,13 +6,13 @@ use crate::platform::{self, Platform};
 use crate::report::{Bound, Findings, Row, Side};
 use crate::rounds::interleaved;
 use crate::settings::{CONNECTIONS, Settings};
-use crate::yardstick::{self, Yardstick};
+use crate::yardstick::Yardstick;
 use std::io;
 use std::process::Command;
 
 pub(super) const SCENE: Scene = Scene {
     name: "warm",
-    metrics: &["B1", "B3", "B7", "B7a", "B8"],
+    metrics: &["B1", "B3", "B7", "B7a"],
     about: "warm runs beside the functions' own servers and a bare hyper",
     quick: true,
     run,
@@ -77,7 +77,6 @@ fn run(settings: &Settings) -> io::Result<Findings> {
         .aims(Bound::AtLeast(50_000.0), Bound::AtLeast(70_000.0)),
     );
     rows.push(cost(&stage)?);
-    rows.push(added_latency(&stage)?);
     Ok(Findings { rows, ..Findings::default() })
 }
 
@@ -131,22 +130,4 @@ fn cost(stage: &Stage<'_>) -> io::Result<Row> {
     let what = "the platform's processor time for an activation ÷ that of a bare hyper exchange";
     Ok(Row::ratio("B7", what, Side::new("ours", "µs", ours), Side::new("hyper", "µs", theirs))
         .aims(Bound::AtMost(2.0), Bound::AtMost(1.6)))
-}
-
-/// B8: what the platform adds for a single caller, in round trips.
-fn added_latency(stage: &Stage<'_>) -> io::Result<Row> {
-    let tcp = Yardstick::own("tcp")?;
-    let pairs = interleaved(
-        stage.settings.rounds,
-        || Ok(stage.ours(&stage.native, 1)?.p50),
-        || {
-            let direct = stage.theirs(&stage.hyper, 1)?.p50;
-            Ok((direct, yardstick::round_trip(tcp.address, 256, stage.settings.period)?))
-        },
-    )?;
-    let added = pairs.iter().map(|(ours, (direct, _))| ours - direct).collect();
-    let trips = pairs.iter().map(|(_, (_, trip))| *trip).collect();
-    let what = "latency added for one caller (native binary − hyper as function) ÷ a TCP round trip";
-    Ok(Row::ratio("B8", what, Side::new("added", "µs", added), Side::new("round trip", "µs", trips))
-        .aims(Bound::AtMost(2.0), Bound::AtMost(1.2)))
 }
