@@ -103,6 +103,13 @@ impl Drop for Home<'_> {
     }
 }
 
+/// The group that this process is in in the hierarchy of version 2, if that is mounted.
+#[must_use]
+pub fn unified_home() -> Option<PathBuf> {
+    let (home, unified) = hierarchy(&fs::read_to_string("/proc/self/cgroup").ok()?)?;
+    unified.then_some(home)
+}
+
 /// Our group in the hierarchy of version 2, if that is mounted, or in the one of version 1 that counts processor time and
 /// in which functions have groups because it also shares it out. Whether it is version 2.
 fn hierarchy(own: &str) -> Option<(PathBuf, bool)> {

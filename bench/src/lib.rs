@@ -5,9 +5,12 @@
 //! sent with just that request, no activation id comes twice, and records are read back.
 
 pub mod accounting;
+pub mod append;
 pub mod cold;
 pub mod designs;
 pub mod freezer;
+pub mod incumbents;
+pub mod inside;
 pub mod load;
 pub mod pipes;
 pub mod platform;

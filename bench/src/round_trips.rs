@@ -58,11 +58,8 @@ impl Echo {
         let mut command = Command::new(std::env::current_exe()?);
         match way {
             Way::Tcp => {
-                let mut child = command
-                    .args(["serve", "tcp"])
-                    .stdin(Stdio::null())
-                    .stdout(Stdio::piped())
-                    .spawn()?;
+                let mut child =
+                    command.args(["serve", "tcp"]).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
                 let mut line = String::new();
                 let out = child.stdout.take().ok_or_else(|| io::Error::other("no output"))?;
                 io::BufRead::read_line(&mut io::BufReader::new(out), &mut line)?;
@@ -74,11 +71,8 @@ impl Echo {
             Way::Unix => {
                 let (ours, theirs) = UnixStream::pair()?;
                 let theirs = std::os::fd::OwnedFd::from(theirs);
-                let child = command
-                    .args(["serve", "pipe"])
-                    .stdin(theirs.try_clone()?)
-                    .stdout(theirs)
-                    .spawn()?;
+                let child =
+                    command.args(["serve", "pipe"]).stdin(theirs.try_clone()?).stdout(theirs).spawn()?;
                 Ok(Echo { child, channel: Channel::Unix(ours) })
             }
             Way::Pipe => {

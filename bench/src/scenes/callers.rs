@@ -97,7 +97,8 @@ fn tails(stage: &Stage<'_>) -> io::Result<Row> {
         },
     )?;
     let (ours, theirs) = pairs.iter().map(|(ours, theirs)| (ours.p99, theirs.p99)).unzip();
-    let what = "99th percentile by a schedule at 70 % of the own greatest rate ÷ the same of hyper as function";
+    let what =
+        "99th percentile by a schedule at 70 % of the own greatest rate ÷ the same of hyper as function";
     Ok(Row::ratio("B8a", what, Side::new("ours", "µs", ours), Side::new("hyper", "µs", theirs))
         .aims(Bound::AtMost(2.0), Bound::AtMost(1.5)))
 }

@@ -23,8 +23,8 @@ fn run(settings: &Settings) -> io::Result<Findings> {
     let native = interleaved(settings.starts, || with_cells.first_run("native"), || starter.once())?;
     let ours: Vec<f64> = native.iter().map(|(ours, _)| *ours).collect();
     for (what, raw) in [
-        ("namespaces", native.iter().map(|(_, (raw, _))| *raw).collect::<Vec<_>>()),
-        ("namespaces and control groups", native.iter().map(|(_, (_, raw))| *raw).collect()),
+        ("namespaces", native.iter().map(|(_, raw)| raw.namespaces).collect::<Vec<_>>()),
+        ("namespaces and control groups", native.iter().map(|(_, raw)| raw.groups).collect()),
     ] {
         let below = Side::new("clone, exec, first byte", "ms", raw);
         let what = format!("first run of a native binary ÷ the same binary in {what}");

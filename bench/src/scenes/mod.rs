@@ -1,11 +1,18 @@
 //! What is measured: scenes, each with the servers and yardsticks that it needs, for one or more metrics.
 
 mod callers;
+mod durable;
+mod failover;
 mod first_runs;
+mod hops;
 mod idle;
 mod interference;
+mod queues;
+mod sandboxes;
 mod slides;
+mod starts;
 mod warm;
+mod warm_python;
 
 use crate::report::Findings;
 use crate::settings::Settings;
@@ -31,9 +38,16 @@ pub struct Scene {
 pub const ALL: &[Scene] = &[
     idle::SCENE,
     warm::SCENE,
+    warm_python::SCENE,
     callers::SCENE,
+    hops::SCENE,
     interference::SCENE,
     first_runs::SCENE,
+    starts::SCENE,
+    sandboxes::SCENE,
+    queues::SCENE,
+    durable::SCENE,
+    failover::SCENE,
     slides::ACTIONS,
     slides::ALTERNATION,
     slides::PAUSES,

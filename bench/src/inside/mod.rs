@@ -1,0 +1,5 @@
+//! Parts of the platform that are measured in this process, where nothing but the part itself takes time.
+
+pub mod queues;
+pub mod sandboxes;
+pub mod store;
