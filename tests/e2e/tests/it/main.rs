@@ -1,6 +1,7 @@
 //! End-to-end tests: the built server as a child process, real functions in real sandboxes, real clients.
 
 mod bad_input;
+mod balancers;
 mod callbacks;
 mod chaos;
 mod concurrency;
