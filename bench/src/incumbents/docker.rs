@@ -64,7 +64,7 @@ impl Root {
         if !config.exists() {
             let made = Command::new(&crun).arg("spec").current_dir(bundle).status()?;
             if !made.success() {
-                return Err(io::Error::other("crun makes no bundle"));
+                return Err(missing("crun makes no bundle here"));
             }
             let mut spec: Value = serde_json::from_slice(&fs::read(&config)?)?;
             spec["process"]["terminal"] = json!(false);
@@ -101,10 +101,8 @@ fn said_hello(command: &mut Command) -> io::Result<f64> {
     let elapsed = started.elapsed();
     if output.stdout != b"hello\n" {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        return Err(io::Error::other(format!(
-            "{:?} does not run the program: {said}",
-            command.get_program()
-        )));
+        let program = command.get_program().to_string_lossy();
+        return Err(missing(&format!("{program} does not run here: {}", said.trim())));
     }
     Ok(elapsed.as_secs_f64() * 1000.0)
 }
@@ -156,7 +154,7 @@ impl Docker {
         let image = tar.stdout.take().ok_or_else(|| io::Error::other("tar without output"))?;
         let done = self.docker(&["import", "-", IMAGE]).stdin(image).stdout(Stdio::null()).status()?;
         tar.wait()?;
-        if done.success() { Ok(()) } else { Err(io::Error::other("docker takes no image")) }
+        if done.success() { Ok(()) } else { Err(missing("docker takes no image here")) }
     }
 
     fn docker(&self, arguments: &[&str]) -> Command {
@@ -209,7 +207,7 @@ impl Docker {
         let output = self.docker(&arguments).output()?;
         let container = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         if !output.status.success() {
-            return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()));
+            return Err(missing(String::from_utf8_lossy(&output.stderr).trim()));
         }
         let mut stream = UnixStream::connect(&self.socket)?;
         let mut times = Vec::new();

@@ -1,6 +1,6 @@
 //! etcd on loopback, spoken to in its own protocol over kept connections.
 
-use super::{Daemon, find};
+use super::{Daemon, find, missing};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use h2::client::SendRequest;
 use oxiwhisk_test_e2e::server::free_port;
@@ -64,6 +64,12 @@ impl Etcd {
         let etcd = Etcd { members, _scratch: scratch };
         etcd.first_write(ELECTION_LIMIT)?;
         Ok(etcd)
+    }
+
+    /// The resident memory of all members, in MiB.
+    #[must_use]
+    pub fn resident_mib(&self) -> f64 {
+        self.members.iter().map(Daemon::resident_mib).sum()
     }
 
     /// Writes in a second with so many clients, each waiting for its own.
@@ -142,7 +148,7 @@ impl Etcd {
                 biased;
                 () = done.notified() => Ok(()),
                 () = attempts => Ok(()),
-                () = tokio::time::sleep(limit) => Err(io::ErrorKind::TimedOut.into()),
+                () = tokio::time::sleep(limit) => Err(missing("etcd takes no writes here")),
             }
         })
     }

@@ -76,6 +76,7 @@ pub fn or_unavailable(id: &str, what: &str, rows: io::Result<Vec<Row>>) -> io::R
 /// A program that runs beside us and listens; it is asked to end with this value, and made to.
 #[derive(Debug)]
 pub struct Daemon {
+    name: String,
     child: Child,
     /// Where it listens.
     pub address: SocketAddr,
@@ -103,7 +104,9 @@ impl Daemon {
     /// When it cannot be started.
     pub fn spawn(command: &mut Command, port: u16) -> io::Result<Daemon> {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        Ok(Daemon { child, address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) })
+        let name = Path::new(command.get_program()).file_name().unwrap_or_default();
+        let name = name.to_string_lossy().into_owned();
+        Ok(Daemon { name, child, address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)) })
     }
 
     /// Waits until it listens.
@@ -113,18 +116,19 @@ impl Daemon {
     pub fn wait(mut self) -> io::Result<Daemon> {
         let ready = time::poll(START_LIMIT, || {
             if let Ok(Some(status)) = self.child.try_wait() {
-                return Some(Err(io::Error::other(format!("an incumbent ended at once with {status}"))));
+                return Some(Err(missing(&format!("{} ended at once with {status}", self.name))));
             }
             TcpStream::connect(self.address).ok().map(|_| Ok(()))
         });
-        ready.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))?;
+        ready.unwrap_or_else(|| Err(missing(&format!("{} does not listen", self.name))))?;
         Ok(self)
     }
 
-    /// Its process id.
+    /// Its resident memory, in MiB.
     #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.child.id()
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    pub fn resident_mib(&self) -> f64 {
+        oxiwhisk_test_e2e::processes::resident_bytes(self.child.id()) as f64 / f64::from(1 << 20)
     }
 
     /// Ends it as a power cut would.

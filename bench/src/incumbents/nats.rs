@@ -30,6 +30,12 @@ impl Nats {
         Ok(Nats { daemon: Daemon::start(&find("nats-server", "nats-server")?, arguments, port)? })
     }
 
+    /// Its resident memory, in MiB.
+    #[must_use]
+    pub fn resident_mib(&self) -> f64 {
+        self.daemon.resident_mib()
+    }
+
     /// Requests a second of that many callers, answered by as many members of a queue group.
     ///
     /// # Errors

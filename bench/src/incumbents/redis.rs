@@ -31,6 +31,12 @@ impl Redis {
         Ok(Redis { daemon: Daemon::start(&find("redis-server", "redis-server")?, arguments, port)? })
     }
 
+    /// Its resident memory, in MiB.
+    #[must_use]
+    pub fn resident_mib(&self) -> f64 {
+        self.daemon.resident_mib()
+    }
+
     /// Elements a second from that many producers to as many consumers, `pipelined` of them in one message.
     ///
     /// # Errors

@@ -1,21 +1,25 @@
 //! Deciding which container gets which activation, beside queues that do nothing else, and brokers.
 
 use super::Scene;
-use crate::incumbents::{nats::Nats, or_unavailable, redis::Redis};
+use crate::incumbents::{etcd::Etcd, nats::Nats, or_unavailable, redis::Redis};
 use crate::inside::queues::{Queues, crossbeam_rate};
+use crate::platform::Platform;
 use crate::report::{Bound, Findings, Row, Side};
 use crate::rounds::in_turn;
 use crate::settings::{CONNECTIONS, Settings};
 use std::io;
+use std::time::Duration;
 
 pub(super) const SCENE: Scene = Scene {
     name: "queues",
-    metrics: &["B9", "B10", "Y7"],
+    metrics: &["B9", "B10", "B19", "Y7"],
     about: "decisions of the scheduler beside crossbeam, Redis and NATS",
     quick: false,
     run,
 };
 
+const MEMORY: &str = "memory of an idle server ÷ that of idle Redis, NATS and etcd together";
+const IDLE: Duration = Duration::from_secs(2);
 /// Queues, of which few get most activations.
 const MANY: usize = 10_000;
 /// Commands that Redis gets in one message where they are pipelined.
@@ -24,7 +28,20 @@ const PIPELINED: usize = 16;
 fn run(settings: &Settings) -> io::Result<Findings> {
     let mut rows = decisions(settings)?;
     rows.extend(brokers(settings)?);
+    rows.extend(or_unavailable("B19", MEMORY, memory())?);
     Ok(Findings { rows, ..Findings::default() })
+}
+
+/// What would be kept running for queues and coordination by others, each with nothing to do.
+fn memory() -> io::Result<Vec<Row>> {
+    let brokers = (Redis::start()?, Nats::start()?, Etcd::start(1)?);
+    let platform = Platform::with_stem_cells(0)?;
+    // Idleness has no condition to wait for.
+    std::thread::sleep(IDLE);
+    let theirs = brokers.0.resident_mib() + brokers.1.resident_mib() + brokers.2.resident_mib();
+    let ours = Side::new("resident, without stem cells", "MiB", vec![platform.resident_mib()]);
+    let theirs = Side::new("Redis, NATS and etcd", "MiB", vec![theirs]);
+    Ok(vec![Row::ratio("B19", MEMORY, ours, theirs).aims(Bound::AtMost(0.5), Bound::AtMost(0.3))])
 }
 
 /// B9

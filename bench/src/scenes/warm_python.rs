@@ -23,13 +23,14 @@ const PROCESSORS: usize = 2;
 const TRIALS: usize = 2;
 
 fn run(settings: &Settings) -> io::Result<Findings> {
-    let what = |name: &str| format!("warm blocking rate, Python ÷ {name} with {PROCESSORS} processes");
+    let what =
+        format!("warm blocking rate, Python ÷ the best of uvicorn and granian with {PROCESSORS} processes");
     let mut servers: Vec<(Python, Daemon)> = Vec::new();
     for python in Python::ALL {
         match python.start(PROCESSORS) {
             Ok(daemon) => servers.push((python, daemon)),
             Err(error) if is_missing(&error) => {
-                let rows = vec![Row::unavailable("B2", &what("an asynchronous server"), &error.to_string())];
+                let rows = vec![Row::unavailable("B2", &what, &error.to_string())];
                 return Ok(Findings { rows, ..Findings::default() });
             }
             Err(error) => return Err(error),
@@ -53,11 +54,6 @@ fn run(settings: &Settings) -> io::Result<Findings> {
         || Ok(direct(&server)?.rate),
     )?;
     let (ours, theirs) = pairs.into_iter().unzip();
-    let row = Row::ratio(
-        "B2",
-        &what(&format!("the best of uvicorn and granian, here {}", python.name())),
-        Side::new("ours", "/s", ours),
-        Side::new(python.name(), "/s", theirs),
-    );
+    let row = Row::ratio("B2", &what, Side::new("ours", "/s", ours), Side::new(python.name(), "/s", theirs));
     Ok(Findings { rows: vec![row.aims(Bound::AtLeast(1.5), Bound::AtLeast(2.5))], ..Findings::default() })
 }
