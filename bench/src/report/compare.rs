@@ -182,10 +182,13 @@ impl fmt::Display for Comparison<'_> {
 
 fn cells_of(line: &Compared<'_>) -> [String; 6] {
     let figure = |recorded: Option<&Recorded>| match recorded {
+        Some(Recorded { figure: [median, ..], unit, rounds: 1, .. }) => {
+            format!("{} (once)", Figure(*median, unit))
+        }
         Some(Recorded { figure: [median, low, high], unit, .. }) => {
             format!("{} ({} to {})", Figure(*median, unit), Figure(*low, ""), Figure(*high, ""))
         }
-        None => "".to_owned(),
+        None => String::new(),
     };
     let change = match (line.first, line.second) {
         (Some(before), Some(after)) if before.figure[0] > 0.0 => {
