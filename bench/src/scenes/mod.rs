@@ -3,12 +3,17 @@
 mod callers;
 mod durable;
 mod failover;
+mod compose;
 mod first_runs;
 mod hops;
 mod idle;
 mod interference;
 mod queues;
 mod sandboxes;
+mod missing;
+mod neighbours;
+mod parity;
+mod payload;
 mod slides;
 mod starts;
 mod warm;
@@ -51,6 +56,12 @@ pub const ALL: &[Scene] = &[
     slides::ACTIONS,
     slides::ALTERNATION,
     slides::PAUSES,
+    slides::ONE_QUEUE,
+    compose::SCENE,
+    payload::SCENE,
+    parity::SCENE,
+    neighbours::SCENE,
+    missing::SCENE,
 ];
 
 /// The scenes with those names, or that measure metrics of those names; without names all that `settings` ask for.

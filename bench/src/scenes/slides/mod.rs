@@ -4,6 +4,7 @@
 
 mod actions;
 mod alternation;
+mod one_queue;
 mod pauses;
 
 use super::Scene;
@@ -30,4 +31,12 @@ pub(super) const PAUSES: Scene = Scene {
     about: "calls that resume and pause containers",
     quick: false,
     run: pauses::run,
+};
+
+pub(super) const ONE_QUEUE: Scene = Scene {
+    name: "slides-queue",
+    metrics: &["B27"],
+    about: "from one to 200 containers on one queue, and another action meanwhile",
+    quick: false,
+    run: one_queue::run,
 };
