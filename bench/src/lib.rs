@@ -14,6 +14,7 @@ pub mod inside;
 pub mod load;
 pub mod pipes;
 pub mod platform;
+pub mod records;
 pub mod report;
 pub mod round_trips;
 pub mod rounds;

@@ -7,7 +7,7 @@ use oxiwhisk_bench::report::publish::{self, Places};
 use oxiwhisk_bench::report::{self, Findings, Machine, Report, Ticks, markdown};
 use oxiwhisk_bench::scenes;
 use oxiwhisk_bench::settings::Settings;
-use oxiwhisk_bench::{cold, round_trips, yardstick};
+use oxiwhisk_bench::{cold, records, round_trips, yardstick};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -48,6 +48,7 @@ enum Yard {
     Tcp,
     Pipe,
     Starts { program: PathBuf },
+    Records { dir: PathBuf, rounds: usize, sizes: Vec<u64> },
 }
 
 #[derive(Debug, Args)]
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
         Words::Serve(Yard::Tcp) => round_trips::serve_tcp(),
         Words::Serve(Yard::Pipe) => round_trips::serve_pipe(),
         Words::Serve(Yard::Starts { program }) => cold::serve_starts(&program),
+        Words::Serve(Yard::Records { dir, rounds, sizes }) => records::serve(&dir, rounds, &sizes),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

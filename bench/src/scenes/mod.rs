@@ -14,6 +14,7 @@ mod missing;
 mod neighbours;
 mod parity;
 mod payload;
+mod records;
 mod slides;
 mod starts;
 mod warm;
@@ -61,6 +62,7 @@ pub const ALL: &[Scene] = &[
     payload::SCENE,
     parity::SCENE,
     neighbours::SCENE,
+    records::SCENE,
     missing::SCENE,
 ];
 

@@ -18,25 +18,25 @@ const CONTAINERS: usize = 200;
 const STARTERS: usize = 2;
 /// How long each slow activation runs: longer than it takes to start all.
 const RUN_MILLIS: u64 = 3000;
+/// Room for all of them, by what they may take; native ones take little of it.
+const MEMORY: &str = "32 GB";
 /// How often the other action is called in a second.
 const OTHERS: f64 = 100.0;
 
 pub(super) fn run(settings: &Settings) -> io::Result<Findings> {
-    let platform = PULL.start(&[("scheduler.surplus_after", "50 ms".to_owned())])?;
-    platform.put_native("other")?;
-    let other = [platform.template("other")];
-    platform.run(&other, 1, settings.period)?;
     let mut starters = (0..STARTERS).map(|_| Starter::new(&function())).collect::<io::Result<Vec<_>>>()?;
     let mut calm = Vec::new();
     let mut busy = Vec::new();
-    let mut round = 0;
     let sides = in_turn(settings.rounds, 2, |side| {
         if side == 1 {
             return raw(&mut starters);
         }
-        round += 1;
+        // A server for each round, because containers that nobody needs may stay.
+        let platform = PULL.start(&[("invoker.memory", MEMORY.to_owned())])?;
+        let other = platform.put_native("other").map(|()| [platform.template("other")])?;
+        platform.run(&other, 1, settings.period)?;
         calm.push(load::run_open(platform.address(), &other, OTHERS, Duration::from_millis(RUN_MILLIS))?.p99);
-        let (ready, p99) = grow(&platform, &format!("slow-{round}"))?;
+        let (ready, p99) = grow(&platform)?;
         busy.push(p99);
         Ok(ready)
     })?;
@@ -64,13 +64,14 @@ pub(super) fn run(settings: &Settings) -> io::Result<Findings> {
 }
 
 /// Milliseconds until the last of 200 activations has begun, and the other action's p99 in microseconds.
-fn grow(platform: &Platform, name: &str) -> io::Result<(f64, f64)> {
+fn grow(platform: &Platform) -> io::Result<(f64, f64)> {
+    let name = "slow";
     platform.put_native(name)?;
     platform.warm(name)?;
     let other = [platform.template("other")];
     let slow =
         vec![platform.template_with(name, &format!(",\"millis\":{RUN_MILLIS},\"since\":1")); CONTAINERS];
-    let (begun, p99) = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let calls = || load::run_open(platform.address(), &other, OTHERS, Duration::from_millis(RUN_MILLIS));
         let meanwhile = scope.spawn(calls);
         let begun = time::unix_millis();
@@ -84,13 +85,8 @@ fn grow(platform: &Platform, name: &str) -> io::Result<(f64, f64)> {
             last = last.max(at.ok_or_else(|| io::Error::other(format!("no beginning in {record}")))?);
         }
         #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run")]
-        Ok::<_, io::Error>(((last - begun) as f64, meanwhile.p99))
-    })?;
-    platform.api().delete(name);
-    // The containers of an action that is gone must be gone before the next round.
-    time::poll(Duration::from_secs(30), || (platform.processes() < CONTAINERS / 10).then_some(()))
-        .ok_or_else(|| io::Error::other("the containers of a deleted action stay"))?;
-    Ok((begun, p99))
+        Ok(((last - begun) as f64, meanwhile.p99))
+    })
 }
 
 /// Milliseconds in which as many sandboxes have answered their first call, started on all processors; what it takes to end
