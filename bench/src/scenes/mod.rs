@@ -6,6 +6,7 @@ mod failover;
 mod compose;
 mod first_runs;
 mod hops;
+mod growth;
 mod idle;
 mod interference;
 mod queues;
@@ -62,6 +63,7 @@ pub const ALL: &[Scene] = &[
     payload::SCENE,
     parity::SCENE,
     neighbours::SCENE,
+    growth::SCENE,
     records::SCENE,
     missing::SCENE,
 ];

@@ -42,8 +42,8 @@ fn run(settings: &Settings) -> io::Result<Findings> {
     platform.put_native("victim")?;
     let victim = platform.template("victim");
     let flood = Template::post(&Platform::target("flood"), Some(&basic(SYSTEM)), ("", ""));
-    platform.run(&[victim.clone()], 1, settings.period)?;
-    load::run(platform.address(), &[flood.clone()], FLOOD, settings.period)?;
+    platform.run(std::slice::from_ref(&victim), 1, settings.period)?;
+    load::run(platform.address(), std::slice::from_ref(&flood), FLOOD, settings.period)?;
     let plain = Template::post("/run", None, ("{\"value\":", "}"));
     let (own, others) = (Yardstick::own("http")?, Yardstick::own("http")?);
     let sides = in_turn(settings.rounds, 5, |side| match side {

@@ -1,0 +1,307 @@
+//! How cost grows with what there is: registered actions, queues, warm containers.
+
+use super::{Scene, function};
+use crate::designs::PULL;
+use crate::load::Template;
+use crate::platform::Platform;
+use crate::report::{Bound, Curve, Findings, Line, Row, Side};
+use crate::rounds::in_turn;
+use crate::settings::{CONNECTIONS, Settings};
+use crate::stats::{Estimate, median};
+use oxiwhisk_test_e2e::{processes, time, zipped};
+use serde_json::json;
+use std::io;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+pub(super) const SCENE: Scene = Scene {
+    name: "growth",
+    metrics: &["B20", "B33"],
+    about: "cost and memory by the number of registered actions, queues and warm containers",
+    quick: false,
+    run,
+};
+
+const REGISTERED: [usize; 5] = [1, 10, 100, 1_000, 10_000];
+/// Warm containers; each takes real memory.
+const CONTAINERS: [usize; 4] = [1, 10, 100, 1_000];
+/// Queues, of which the last of [`CONTAINERS`] have a container.
+const QUEUES: usize = 10_000;
+/// Room for the last of [`CONTAINERS`], by what they may take; native ones take little of it.
+const MEMORY: &str = "128 GB";
+/// How often a list and a read are timed in a round.
+const READS: usize = 20;
+/// How long nothing is done, to see what that costs.
+const IDLE: Duration = Duration::from_secs(20);
+/// A native action that is small, because there are many of it; it answers with its arguments.
+const SCRIPT: &str = "#!/bin/sh\nwhile read -r call; do\n  value=${call#'{\"value\":'}\n  \
+                      printf '%s\\n' \"${value%%\\}*}}\" >&3\ndone\n";
+
+fn run(settings: &Settings) -> io::Result<Findings> {
+    let mut found = registered(settings)?;
+    let more = containers(settings)?;
+    found.rows.extend(more.rows);
+    found.curves.extend(more.curves);
+    found.notes.extend(more.notes);
+    Ok(found)
+}
+
+/// What one size has shown, round by round.
+#[derive(Default)]
+struct Size {
+    /// The platform's processor time for an activation, in microseconds.
+    cost: Vec<f64>,
+    /// Medians of a list of 200 and of a read of one, in milliseconds.
+    list: Vec<f64>,
+    read: Vec<f64>,
+    /// Memory of the server, in MiB.
+    memory: f64,
+}
+
+/// What a number of warm containers has shown.
+struct Warm {
+    actions: usize,
+    processes: usize,
+    costs: Vec<f64>,
+    memory: f64,
+}
+
+/// A server with that many registered actions beside one with a single one.
+fn registered(settings: &Settings) -> io::Result<Findings> {
+    let (few, many) = (PULL.start(&[])?, PULL.start(&[])?);
+    for platform in [&few, &many] {
+        platform.put_native("called")?;
+        platform.run(&[platform.template("called")], CONNECTIONS, settings.period)?;
+    }
+    let mut sizes: Vec<(usize, Size, Size)> = Vec::new();
+    let mut there = 1;
+    for count in REGISTERED {
+        for number in there..count {
+            many.put_script(&format!("registered-{number}"), "function main(args) { return args }");
+        }
+        there = count;
+        let (mut alone, mut among) = (Size::default(), Size::default());
+        in_turn(settings.rounds, 2, |side| {
+            let (platform, size) = if side == 0 { (&few, &mut alone) } else { (&many, &mut among) };
+            size.cost.push(platform.cost(&[platform.template("called")], CONNECTIONS, settings.period)?);
+            size.list.push(reads(platform, "/actions?limit=200")?);
+            size.read.push(reads(platform, "/actions/called?code=false")?);
+            Ok(())
+        })?;
+        alone.memory = few.resident_mib();
+        among.memory = many.resident_mib();
+        sizes.push((count, alone, among));
+    }
+    Ok(told_of_registered(&sizes))
+}
+
+/// The median time of a read, in milliseconds.
+fn reads(platform: &Platform, path: &str) -> io::Result<f64> {
+    let mut times = Vec::new();
+    for _ in 0..READS {
+        let sent = time::now();
+        let answer = platform.api().try_send("GET", path, None)?;
+        times.push(sent.elapsed().as_secs_f64() * 1000.0);
+        if answer.status != 200 {
+            return Err(io::Error::other(format!("{path}: {}", answer.text())));
+        }
+    }
+    Ok(median(&times))
+}
+
+fn told_of_registered(sizes: &[(usize, Size, Size)]) -> Findings {
+    let Some((count, alone, among)) = sizes.last() else { return Findings::default() };
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    let line = |name: &str, of: &dyn Fn(&Size) -> Vec<f64>| Line {
+        name: name.to_owned(),
+        points: sizes.iter().map(|(count, _, size)| (*count as f64, Estimate::of(&of(size)))).collect(),
+    };
+    let first = &sizes[0].2;
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    let each = (among.memory - first.memory) * 1024.0 / (count - 1).max(1) as f64;
+    Findings {
+        rows: vec![
+            Row::ratio(
+                "B20",
+                &format!("the platform's time for an activation, {count} actions registered ÷ one"),
+                Side::new("many", "µs", among.cost.clone()),
+                Side::new("one", "µs", alone.cost.clone()),
+            ),
+            Row::value("B20", "memory of a registered action", Side::new("slope", "KiB", vec![each]))
+                .aims(Bound::AtMost(1.5), Bound::AtMost(0.5)),
+        ],
+        curves: vec![
+            curve(
+                "growth-registered",
+                "An activation and reads by the number of registered actions",
+                ("registered actions", "ms"),
+                vec![
+                    line("the platform's time for an activation", &|size| millis(&size.cost)),
+                    line("list of 200 actions", &|size| size.list.clone()),
+                    line("read of one action", &|size| size.read.clone()),
+                ],
+            ),
+            curve(
+                "growth-registered-memory",
+                "Memory of the server by the number of registered actions",
+                ("registered actions", "MiB"),
+                vec![line("server", &|size| vec![size.memory])],
+            ),
+        ],
+        notes: Vec::new(),
+    }
+}
+
+fn millis(micros: &[f64]) -> Vec<f64> {
+    micros.iter().map(|micros| micros / 1000.0).collect()
+}
+
+fn curve(name: &str, title: &str, (x, y): (&str, &str), lines: Vec<Line>) -> Curve {
+    Curve {
+        name: name.to_owned(),
+        title: title.to_owned(),
+        x: x.to_owned(),
+        y: y.to_owned(),
+        logarithmic: (true, true),
+        lines,
+    }
+}
+
+/// Warm containers, each of an action of its own, and then queues without.
+fn containers(settings: &Settings) -> io::Result<Findings> {
+    let platform = PULL.start(&[
+        ("invoker.memory", MEMORY.to_owned()),
+        ("invoker.pause_grace", "1 h".to_owned()),
+        ("scheduler.retire_after", "1 h".to_owned()),
+    ])?;
+    let code = zipped::base64(SCRIPT.as_bytes());
+    let name = |number: usize| format!("warm-{number}");
+    let put = |number: usize| {
+        let exec = json!({"kind": "native:actionloop", "code": code});
+        platform.api().put(&name(number), &json!({"exec": exec, "limits": {"memory": 128}}));
+    };
+    let mut points = Vec::new();
+    let mut there = 0;
+    for count in CONTAINERS {
+        for number in there..count {
+            put(number);
+            platform.warm(&name(number))?;
+        }
+        there = count;
+        let all: Vec<Template> = (0..count).map(|number| platform.template(&name(number))).collect();
+        let lanes = CONNECTIONS.min(count);
+        platform.run(&all, lanes, settings.period)?;
+        let costs = (0..settings.rounds).map(|_| platform.cost(&all, lanes, settings.period));
+        let costs = costs.collect::<io::Result<Vec<f64>>>()?;
+        points.push(Warm {
+            actions: count,
+            processes: platform.processes(),
+            costs,
+            memory: platform.resident_mib(),
+        });
+    }
+    let pss = sandbox_pss(&platform)?;
+    for number in there..QUEUES {
+        put(number);
+        platform.warm(&name(number))?;
+    }
+    let queues = platform.metric("oxiwhisk_scheduler_queues")?;
+    let with_queues = (platform.processes(), platform.resident_mib());
+    // Idleness has no condition to wait for.
+    std::thread::sleep(Duration::from_secs(3));
+    let before = platform.cpu_time();
+    std::thread::sleep(IDLE);
+    let share = 100.0 * platform.cpu_time().saturating_sub(before).as_secs_f64() / IDLE.as_secs_f64();
+    let mut found = told_of_containers(&points);
+    found.rows.push(pss);
+    found.rows.push(
+        Row::value(
+            "B33",
+            &format!(
+                "processor time of an idle server with {} containers and {queues} queues",
+                with_queues.0
+            ),
+            Side::new("of one processor", "%", vec![share]),
+        )
+        .aims(Bound::AtMost(0.1), Bound::AtMost(0.02)),
+    );
+    if let Some(Warm { actions, memory, .. }) = points.last() {
+        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+        let each = (with_queues.1 - memory) * 1024.0 / (QUEUES - actions) as f64;
+        let what = "memory of a queue without containers, with its action";
+        let row = Row::value("B20", what, Side::new("slope", "KiB", vec![each]));
+        found.rows.push(row.aims(Bound::AtMost(2.5), Bound::AtMost(0.8)));
+    }
+    Ok(found)
+}
+
+fn told_of_containers(points: &[Warm]) -> Findings {
+    let (Some(first), Some(last)) = (points.first(), points.last()) else { return Findings::default() };
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    let each = (last.memory - first.memory) * 1024.0
+        / (last.processes.saturating_sub(first.processes)).max(1) as f64;
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    let line = |name: &str, of: &dyn Fn(&Warm) -> Vec<f64>| Line {
+        name: name.to_owned(),
+        points: points.iter().map(|point| (point.actions as f64, Estimate::of(&of(point)))).collect(),
+    };
+    Findings {
+        rows: vec![
+            Row::value(
+                "B20",
+                "memory of the server for a warm container, with its action and queue",
+                Side::new("slope", "KiB", vec![each]),
+            )
+            .aims(Bound::AtMost(4.5), Bound::AtMost(1.8)),
+        ],
+        curves: vec![
+            curve(
+                "growth-containers",
+                "An activation by the number of actions with warm containers, called in turn",
+                ("actions", "µs"),
+                vec![line("the platform's time for an activation", &|point| point.costs.clone())],
+            ),
+            curve(
+                "growth-containers-memory",
+                "Memory of the server by the number of actions with warm containers",
+                ("actions", "MiB"),
+                vec![line("server", &|point| vec![point.memory])],
+            ),
+        ],
+        notes: Vec::new(),
+    }
+}
+
+/// The memory of a sandbox with everything that runs in it beside that of the same program alone, as the kernel divides
+/// what is shared.
+fn sandbox_pss(platform: &Platform) -> io::Result<Row> {
+    platform.put_native("weighed")?;
+    platform.warm("weighed")?;
+    let exec = processes::functions(platform.pid());
+    let exec = exec.iter().max_by_key(|process| process.pid).ok_or(io::ErrorKind::NotFound)?;
+    let inside = pss_kib(exec.pid)? + pss_kib(exec.parent)?;
+    let mut raw = Command::new("sh")
+        .args(["-c", "exec \"$0\" 3>/dev/null"])
+        .arg(function())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()?;
+    let weighed = time::poll(Duration::from_secs(5), || {
+        let program = std::fs::read_link(format!("/proc/{}/exe", raw.id())).ok()?;
+        program.ends_with("oxiwhisk-bench-function").then_some(())
+    });
+    let alone = weighed.ok_or_else(|| io::ErrorKind::TimedOut.into()).and_then(|()| pss_kib(raw.id()));
+    raw.kill()?;
+    raw.wait()?;
+    let what = "memory of a native sandbox (PSS of all its processes) ÷ of the same program alone";
+    let (inside, alone) =
+        (Side::new("sandbox", "KiB", vec![inside]), Side::new("alone", "KiB", vec![alone?]));
+    Ok(Row::ratio("B20", what, inside, alone).aims(Bound::AtMost(1.03), Bound::AtMost(1.01)))
+}
+
+fn pss_kib(pid: u32) -> io::Result<f64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+    let number = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok());
+    number.ok_or_else(|| io::Error::other(format!("no Pss of {pid}")))
+}
