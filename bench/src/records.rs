@@ -7,6 +7,7 @@ use oxiwhisk_test_e2e::{processes, time};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +37,7 @@ pub const QUERIES: [&str; 5] =
 pub struct Step {
     /// How many records there are.
     pub records: u64,
-    /// Files of the store, in bytes.
+    /// What the records have added to the store's files, in bytes.
     pub disk: u64,
     /// Resident memory of the process, in bytes; a store of 10,000 records is in it.
     pub memory: u64,
@@ -58,9 +59,9 @@ pub struct Times {
 /// The whole.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Shown {
-    /// Files of a store without records, in bytes.
+    /// Files of a closed store that never had records, in bytes.
     pub empty: u64,
-    /// Files after all records have become too old, in bytes.
+    /// Files of a closed store whose records have all become too old, in bytes.
     pub emptied: u64,
     /// Sizes, smallest first.
     pub steps: Vec<Step>,
@@ -89,8 +90,10 @@ async fn measure(dir: &Path, rounds: usize, sizes: &[u64]) -> io::Result<Shown> 
         open(&config, clock.clone()).map_err(io::Error::other)
     };
     let begin = clock.unix_millis() - sizes.iter().max().copied().unwrap_or(SMALL) * 1000 / RECORDS_A_SECOND;
-    let large = reopen(&large_dir, keep)?;
+    drop(reopen(&large_dir, keep)?);
     let empty = bytes_below(&large_dir);
+    let large = reopen(&large_dir, keep)?;
+    let opened = bytes_below(&large_dir);
     let small = reopen(&small_dir, keep)?;
     fill(&small, 0, SMALL, begin).await?;
     let mut steps = Vec::new();
@@ -102,7 +105,8 @@ async fn measure(dir: &Path, rounds: usize, sizes: &[u64]) -> io::Result<Shown> 
         let thousand = started.elapsed().as_secs_f64() * 1000.0 / (records - filled).max(1) as f64;
         filled = records;
         let queries = queries(rounds, &small, (&large, records), begin)?;
-        let (disk, memory) = (bytes_below(&large_dir), processes::resident_bytes(std::process::id()));
+        let disk = bytes_below(&large_dir).saturating_sub(opened);
+        let memory = processes::resident_bytes(std::process::id());
         steps.push(Step { records, disk, memory, thousand, queries });
     }
     drop(large);
@@ -232,12 +236,12 @@ fn record(number: u64, begin: u64) -> io::Result<Activation> {
     Ok(serde_json::from_str(&text)?)
 }
 
-/// The sizes of all files below a directory.
+/// What all files below a directory take of the disk.
 fn bytes_below(dir: &Path) -> u64 {
     let mut sum = 0;
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         let Ok(kind) = entry.metadata() else { continue };
-        sum += if kind.is_dir() { bytes_below(&entry.path()) } else { kind.len() };
+        sum += if kind.is_dir() { bytes_below(&entry.path()) } else { kind.blocks() * 512 };
     }
     sum
 }

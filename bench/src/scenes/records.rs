@@ -45,7 +45,7 @@ fn run(settings: &Settings) -> io::Result<Findings> {
 
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
 fn disk(shown: &Shown, last: &Step) -> Vec<Row> {
-    let each = shown.steps.last().map_or(0, |step| step.disk - shown.empty) as f64 / last.records as f64;
+    let each = last.disk as f64 / last.records as f64;
     let what =
         format!("disk for each of {} records ÷ what the slides say of Elasticsearch", named(last.records));
     let emptied = "disk of a store whose records have all gone ÷ of one that never had any";
