@@ -1,21 +1,21 @@
 //! What is measured: scenes, each with the servers and yardsticks that it needs, for one or more metrics.
 
 mod callers;
+mod compose;
 mod durable;
 mod failover;
-mod compose;
 mod first_runs;
-mod hops;
 mod growth;
+mod hops;
 mod idle;
 mod interference;
-mod queues;
-mod sandboxes;
 mod missing;
 mod neighbours;
 mod parity;
 mod payload;
+mod queues;
 mod records;
+mod sandboxes;
 mod slides;
 mod starts;
 mod warm;

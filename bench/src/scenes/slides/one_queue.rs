@@ -95,7 +95,7 @@ fn raw(starters: &mut [Starter]) -> io::Result<f64> {
     let each = CONTAINERS / starters.len();
     let sums = std::thread::scope(|scope| {
         let sum = |starter: &mut Starter| {
-            (0..each).map(|_| starter.once().map(|(_, in_groups)| in_groups)).sum::<io::Result<f64>>()
+            (0..each).map(|_| starter.once().map(|raw| raw.groups)).sum::<io::Result<f64>>()
         };
         let threads: Vec<_> = starters.iter_mut().map(|starter| scope.spawn(move || sum(starter))).collect();
         let sums = threads
