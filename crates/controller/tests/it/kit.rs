@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use base::clock::{Clock, TestClock};
 use base::ids::IdSource;
 use bytes::Bytes;
-use controller::{Config, Controller, Deps};
+use controller::{Config, Controller, Deps, Scheduling, Shard};
+use engine::balance;
 use engine::pool::{Starts, View};
 use http_body_util::{BodyExt, Full};
 use parking_lot::Mutex;
@@ -353,12 +354,39 @@ impl Kit {
         Kit::on(Config::default(), artifacts, activations, self.clock.clone(), secrets)
     }
 
+    /// The same with invokers of that memory (in MB), to which the controller pushes by itself.
+    pub(crate) async fn sharding(config: Config, memories: &[u64]) -> Kit {
+        let Kit { artifacts, activations, clock, .. } = Kit::new().await;
+        Kit::made(config, artifacts, activations, clock, Secrets::for_tests(), |scheduler, roles| {
+            let shard = |(number, memory): (u32, &u64)| Shard {
+                invoker: InvokerId(number),
+                memory: *memory,
+                link: scheduler.clone(),
+                seen: roles.clone(),
+            };
+            let shards = (0..).zip(memories).map(shard).collect();
+            Scheduling::Sharding { config: balance::Config::default(), shards }
+        })
+    }
+
     fn on(
         config: Config,
         artifacts: Arc<MemoryArtifactStore>,
         activations: Arc<Journal>,
         clock: Arc<TestClock>,
         secrets: Secrets,
+    ) -> Kit {
+        let pull = |scheduler: &Arc<Scripted>, _: &Arc<Roles>| Scheduling::Pull(scheduler.clone());
+        Kit::made(config, artifacts, activations, clock, secrets, pull)
+    }
+
+    fn made(
+        config: Config,
+        artifacts: Arc<MemoryArtifactStore>,
+        activations: Arc<Journal>,
+        clock: Arc<TestClock>,
+        secrets: Secrets,
+        scheduling: impl FnOnce(&Arc<Scripted>, &Arc<Roles>) -> Scheduling,
     ) -> Kit {
         let scheduler = Arc::new(Scripted {
             controller: OnceLock::new(),
@@ -375,7 +403,7 @@ impl Kit {
         let deps = Deps {
             artifacts: faulty,
             activations: activations.clone(),
-            scheduling: controller::Scheduling::Pull(scheduler.clone()),
+            scheduling: scheduling(&scheduler, &roles),
             operated: Operated { scheduler: Some(roles.clone()), invokers: vec![roles.clone()] },
             clock: clock.clone(),
             ids: Arc::new(IdSource::new(clock.clone())),

@@ -10,6 +10,7 @@ mod admin;
 mod admin_limits;
 mod admin_subjects;
 mod auth;
+mod balancers;
 mod better;
 mod callbacks;
 mod conductors;
