@@ -10,6 +10,11 @@ use args::{Arguments, Command, with_long_namespace};
 use clap::Parser;
 use std::process::ExitCode;
 
+/// An activation makes and drops some dozens of small pieces of memory, often on two threads; this allocator costs about
+/// half of what the system's does.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse_from(with_long_namespace(std::env::args_os()));
     match arguments.command {
