@@ -3,6 +3,7 @@
 //! `engine::pool` decides about memory and stem cells, `engine::proxy` about the life of each container. Every container
 //! has one task, which alone touches it. This crate must not know what kind of containers it drives.
 
+mod answers;
 mod code;
 mod finish;
 mod open;

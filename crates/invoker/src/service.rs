@@ -1,8 +1,9 @@
+use crate::answers::{self, Answers};
 use crate::task::{Mail, Task};
 use base::alarm::{Alarm, Armed};
 use base::clock::Clock;
 use base::driven::{Driven, Shell};
-use base::shutdown::ShutdownWatch;
+use base::shutdown::{Phase, ShutdownWatch};
 use base::task::{OnPanic, spawn};
 use container::ContainerFactory;
 use engine::pool::{self, Pool};
@@ -72,6 +73,8 @@ pub struct Invoker {
     announced: Mutex<BTreeMap<SchedulerId, (bool, u64, u64)>>,
     /// Names of containers begin with it, so that no two starts of an invoker use the same one.
     pub(crate) generation: u64,
+    /// Answers that wait for the disk.
+    pub(crate) answers: Arc<Answers>,
     pub(crate) drained: watch::Sender<bool>,
     /// Whether it stops for good, so that no operator can let it go on.
     pub(crate) stopping: AtomicBool,
@@ -99,6 +102,7 @@ impl Invoker {
             containers: papaya::HashMap::new(),
             announced: Mutex::new(BTreeMap::new()),
             generation,
+            answers: Arc::default(),
             drained: watch::Sender::new(false),
             stopping: AtomicBool::new(false),
             this: this.clone(),
@@ -109,7 +113,14 @@ impl Invoker {
                 invoker.ring(&wake);
             }
         };
-        spawn("invoker-alarm", OnPanic::Abort, alarm.run(stop, ring));
+        spawn("invoker-alarm", OnPanic::Abort, alarm.run(stop.clone(), ring));
+        let answering = answers::run(invoker.this.clone(), invoker.answers.clone());
+        spawn("answers", OnPanic::Abort, async move {
+            tokio::select! {
+                () = answering => {}
+                () = stop.reached(Phase::Stopped) => {}
+            }
+        });
         invoker
     }
 

@@ -2,7 +2,6 @@ use crate::code;
 use crate::open::Open;
 use crate::service::{Invoker, Wake};
 use base::alarm::Armed;
-use base::task::{OnPanic, spawn};
 use container::classify::{self, Outcome as Ended};
 use container::{Container, ContainerSpec, CreateError, LogLine, Logs, RunRequest, logs};
 use engine::proxy::{Assignment, Command, Event, Proxy, Report, Spec};
@@ -353,16 +352,10 @@ impl Task {
             }
         };
         let controller = open.message.controller;
-        let Some(ticket) = ticket else { return self.invoker.acknowledge(controller, record) };
-        let invoker = self.invoker.clone();
-        // A task of its own, because the container may be gone before the disk answers.
-        spawn("acknowledge", OnPanic::Log, async move {
-            if let Err(error) = invoker.deps.activations.durable(ticket).await {
-                let error = &error as &dyn std::error::Error;
-                tracing::error!(%activation, error, "the record of an activation is not on the disk");
-            }
-            invoker.acknowledge(controller, record);
-        });
+        match ticket {
+            Some(ticket) => self.invoker.answers.after(ticket, controller, record),
+            None => self.invoker.acknowledge(controller, record),
+        }
     }
 
     fn report(&mut self, report: Report) {

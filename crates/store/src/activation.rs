@@ -76,11 +76,12 @@ pub trait ActivationStore: Send + Sync + fmt::Debug {
     /// When it cannot be written.
     fn store(&self, record: Arc<Activation>) -> Result<Ticket, StoreError>;
 
-    /// Waits until everything up to `ticket` is on the disk.
+    /// Waits until everything up to `ticket` is on the disk. Answers up to where everything is there by now: at least
+    /// `ticket`.
     ///
     /// # Errors
     /// When the disk fails.
-    async fn durable(&self, ticket: Ticket) -> Result<(), StoreError>;
+    async fn durable(&self, ticket: Ticket) -> Result<Ticket, StoreError>;
 
     /// The intents of earlier processes that have no record, oldest first. Each is handed out once; until a record ends
     /// it, the next process gets it again.

@@ -243,7 +243,7 @@ impl<S: ActivationStore> ActivationStore for Faulty<S> {
         self.faults.run_now(Operation::Store, || self.store.store(record))
     }
 
-    async fn durable(&self, ticket: Ticket) -> Result<(), StoreError> {
+    async fn durable(&self, ticket: Ticket) -> Result<Ticket, StoreError> {
         self.faults.run(Operation::Durable, self.store.durable(ticket)).await
     }
 

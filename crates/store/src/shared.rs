@@ -72,7 +72,7 @@ impl<S: ActivationStore + ?Sized> ActivationStore for Arc<S> {
         (**self).store(record)
     }
 
-    async fn durable(&self, ticket: Ticket) -> Result<(), StoreError> {
+    async fn durable(&self, ticket: Ticket) -> Result<Ticket, StoreError> {
         (**self).durable(ticket).await
     }
 

@@ -270,9 +270,9 @@ impl ActivationStore for Journal {
         self.records.store(record)
     }
 
-    async fn durable(&self, _ticket: Ticket) -> Result<(), StoreError> {
+    async fn durable(&self, ticket: Ticket) -> Result<Ticket, StoreError> {
         drop(self.disk.acquire().await);
-        self.check()
+        self.check().map(|()| ticket)
     }
 
     fn unfinished(&self) -> Vec<Unfinished> {

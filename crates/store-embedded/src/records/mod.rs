@@ -230,7 +230,7 @@ impl ActivationStore for EmbeddedActivationStore {
         self.shared.store(record.activation_id, record::encode(&record)?)
     }
 
-    async fn durable(&self, ticket: Ticket) -> Result<(), StoreError> {
+    async fn durable(&self, ticket: Ticket) -> Result<Ticket, StoreError> {
         self.shared.sync.durable(ticket).await
     }
 
@@ -277,7 +277,7 @@ impl Shared {
         let position = front.journal.append(entry)?;
         front.intents.accept(id, position);
         drop(front);
-        self.sync.written();
+        self.sync.promised();
         Ok(Ticket(position.sequence))
     }
 
@@ -296,7 +296,7 @@ impl Shared {
         front.active.insert(encoded.into_record());
         let is_enough = front.active.bytes() >= self.limits.move_size && front.moving.is_none();
         drop(front);
-        self.sync.written();
+        self.sync.promised();
         if is_enough {
             self.moving.request(position.sequence);
         }

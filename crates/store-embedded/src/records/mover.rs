@@ -2,7 +2,7 @@
 
 use super::overlay::Overlay;
 use super::record::{accept_entry, decode_intent, payload_of};
-use super::sync::Turn;
+use super::sync::{Group, Turn};
 use super::{Front, Shared};
 use crate::journal::{self, Entry, SealedFile};
 use std::sync::Arc;
@@ -24,11 +24,17 @@ const SHORTEST_SLEEP: Duration = Duration::from_secs(1);
 
 /// Brings the journal to the disk until it is stopped.
 pub(super) fn sync(shared: &Shared) {
+    let mut group = Group::default();
     loop {
-        let turn = shared.sync.next_turn(shared.limits.sync_interval);
+        let turn = shared.sync.next_turn(shared.limits.sync_interval, &group);
+        let served = shared.sync.begin();
         let unsynced = shared.front.lock().journal.take_unsynced();
+        let began = shared.clock.now();
         match unsynced.sync() {
-            Ok(()) => shared.sync.synced(unsynced.sequence),
+            Ok(()) => {
+                group = shared.sync.group_after(served, shared.clock.now() - began);
+                shared.sync.synced(unsynced.sequence);
+            }
             Err(error) => {
                 // After a failed sync the system may have dropped what was written, and would report success next time.
                 let why: Arc<str> =

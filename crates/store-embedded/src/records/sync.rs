@@ -1,11 +1,18 @@
 //! Bringing the journal to the disk: one thread, whose one sync serves all who wait.
+//!
+//! A sync costs the processor more than an activation does, so where many wait it is worth gathering: the thread waits
+//! for as many writes as there were in the last sync and came during it, which is how many callers there are, and at most
+//! for as long as two syncs take. A single caller is never kept waiting by that, since nobody else is to be expected.
 
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use store::{StoreError, Ticket};
 use tokio::sync::watch;
+
+/// The longest time for which a sync is put off to serve more writes.
+const LONGEST_GATHERING: Duration = Duration::from_millis(1);
 
 /// How far the journal is on the disk.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +36,10 @@ struct Asked {
 pub(crate) struct SyncGate {
     /// The same as `asked.dirty`, so that only the first write after a sync takes the lock.
     dirty: AtomicBool,
+    /// Writes since the last sync began for which somebody waits, or may.
+    writes: AtomicU64,
+    /// With how many of them the thread gathers no longer; 0: it does not gather.
+    enough: AtomicU64,
     asked: Mutex<Asked>,
     wake: Condvar,
     /// Told after each sync, for threads that wait.
@@ -44,15 +55,37 @@ pub(crate) enum Turn {
     Stop,
 }
 
+/// What the next sync waits for when somebody is in a hurry.
+#[derive(Debug, Default)]
+pub(crate) struct Group {
+    /// So many writes.
+    expected: u64,
+    /// At most so long.
+    patience: Duration,
+}
+
 impl SyncGate {
     /// Everything up to `synced` is on the disk already.
     pub(crate) fn new(synced: u64) -> SyncGate {
         SyncGate {
             dirty: AtomicBool::new(false),
+            writes: AtomicU64::new(0),
+            enough: AtomicU64::new(0),
             asked: Mutex::default(),
             wake: Condvar::new(),
             done: Condvar::new(),
             progress: watch::Sender::new(Progress { synced, failure: None }),
+        }
+    }
+
+    /// Something was written whose writer may wait for the disk.
+    pub(crate) fn promised(&self) {
+        let writes = self.writes.fetch_add(1, Ordering::Relaxed) + 1;
+        self.written();
+        if writes == self.enough.load(Ordering::Relaxed) {
+            // Under the lock, so that the thread is not between looking and waiting.
+            let _asked = self.asked.lock();
+            self.wake.notify_one();
         }
     }
 
@@ -70,17 +103,19 @@ impl SyncGate {
         self.done.notify_all();
     }
 
-    /// Waits until everything up to `ticket` is on the disk.
-    pub(crate) async fn durable(&self, ticket: Ticket) -> Result<(), StoreError> {
+    /// Waits until everything up to `ticket` is on the disk, and answers how far it is by then.
+    pub(crate) async fn durable(&self, ticket: Ticket) -> Result<Ticket, StoreError> {
         let mut progress = self.progress.subscribe();
         let reached = |progress: &Progress| progress.synced >= ticket.0;
         if !reached(&progress.borrow()) {
-            self.asked.lock().urgent = true;
-            self.wake.notify_one();
+            let mut asked = self.asked.lock();
+            if !std::mem::replace(&mut asked.urgent, true) {
+                self.wake.notify_one();
+            }
         }
         let end = progress.wait_for(|progress| reached(progress) || progress.failure.is_some()).await;
         match end.as_deref() {
-            Ok(progress) if reached(progress) => Ok(()),
+            Ok(progress) if reached(progress) => Ok(Ticket(progress.synced)),
             Ok(progress) => {
                 let why = progress.failure.as_deref().unwrap_or_default();
                 Err(StoreError::new("bring the journal to the disk", why.to_owned()))
@@ -108,8 +143,8 @@ impl SyncGate {
     }
 
     /// For the thread: waits until there is something to do. What was written and is waited for by nobody may stay for
-    /// `interval`.
-    pub(crate) fn next_turn(&self, interval: Duration) -> Turn {
+    /// `interval`. Where somebody waits it gathers.
+    pub(crate) fn next_turn(&self, interval: Duration, group: &Group) -> Turn {
         let mut asked = self.asked.lock();
         while !asked.dirty && !asked.urgent && !asked.stop {
             self.wake.wait(&mut asked);
@@ -117,10 +152,27 @@ impl SyncGate {
         if !asked.urgent && !asked.stop {
             self.wake.wait_while_for(&mut asked, |asked| !asked.urgent && !asked.stop, interval);
         }
+        if asked.urgent && !asked.stop && self.writes.load(Ordering::Relaxed) < group.expected {
+            self.enough.store(group.expected, Ordering::Relaxed);
+            let few = |asked: &mut Asked| !asked.stop && self.writes.load(Ordering::Relaxed) < group.expected;
+            self.wake.wait_while_for(&mut asked, few, group.patience);
+            self.enough.store(0, Ordering::Relaxed);
+        }
         (asked.dirty, asked.urgent) = (false, false);
         // What is written from here on may miss the sync that follows, and asks for another.
         self.dirty.store(false, Ordering::Relaxed);
         if asked.stop { Turn::Stop } else { Turn::Sync }
+    }
+
+    /// For the thread: how many writes this sync serves, as it begins.
+    pub(crate) fn begin(&self) -> u64 {
+        self.writes.swap(0, Ordering::Relaxed)
+    }
+
+    /// For the thread: what to gather for, when a sync of `served` writes has taken `took`.
+    pub(crate) fn group_after(&self, served: u64, took: Duration) -> Group {
+        let expected = served + self.writes.load(Ordering::Relaxed);
+        Group { expected, patience: (took * 2).min(LONGEST_GATHERING) }
     }
 
     /// For the thread: everything up to `sequence` is on the disk.
@@ -139,5 +191,51 @@ impl SyncGate {
         // Under the lock, so that nobody is between looking and waiting.
         let _asked = self.asked.lock();
         self.done.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_writer_is_not_kept_waiting() {
+        let gate = SyncGate::new(0);
+        gate.promised();
+        let group = gate.group_after(gate.begin(), Duration::from_secs(1));
+        gate.promised();
+        gate.asked.lock().urgent = true;
+        // It has the one write that it expects; with patience it would take two seconds and the test's limit more.
+        let before = gate.writes.load(Ordering::Relaxed);
+        assert!(before >= group.expected);
+        assert_eq!(gate.next_turn(Duration::from_secs(3600), &group), Turn::Sync);
+    }
+
+    #[test]
+    fn a_sync_expects_whoever_it_served_and_whoever_came_meanwhile() {
+        let gate = SyncGate::new(0);
+        (0..3).for_each(|_| gate.promised());
+        let served = gate.begin();
+        (0..2).for_each(|_| gate.promised());
+        let group = gate.group_after(served, Duration::from_secs(1));
+        assert_eq!((group.expected, group.patience), (5, LONGEST_GATHERING));
+        // Two are there, and the other three never come: patience ends it.
+        gate.asked.lock().urgent = true;
+        assert_eq!(gate.next_turn(Duration::from_secs(3600), &group), Turn::Sync);
+        let group = gate.group_after(gate.begin(), Duration::ZERO);
+        assert_eq!(group.expected, 2, "who stays away is not expected again");
+    }
+
+    #[test]
+    fn the_last_writer_who_is_expected_ends_the_gathering() {
+        let gate = SyncGate::new(0);
+        let group = Group { expected: 2, patience: Duration::from_secs(3600) };
+        gate.promised();
+        gate.asked.lock().urgent = true;
+        std::thread::scope(|scope| {
+            let turn = scope.spawn(|| gate.next_turn(Duration::from_secs(3600), &group));
+            gate.promised();
+            assert_eq!(turn.join().expect("the thread ends"), Turn::Sync);
+        });
     }
 }

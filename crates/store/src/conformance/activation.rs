@@ -289,9 +289,10 @@ pub async fn every_ticket_becomes_durable(store: &impl ActivationStore) {
     let started = store.started(record.activation_id).expect("it is noted");
     let stored = keep(store, &record);
     assert!(accepted < started && started < stored);
-    let waits = [stored, accepted, started, stored].map(|ticket| store.durable(ticket));
-    for waited in futures_util::future::join_all(waits).await {
-        waited.expect("the disk takes it");
+    let tickets = [stored, accepted, started, stored];
+    let waits = tickets.map(|ticket| store.durable(ticket));
+    for (ticket, waited) in tickets.into_iter().zip(futures_util::future::join_all(waits).await) {
+        assert!(waited.expect("the disk takes it") >= ticket, "it says that less is on the disk");
     }
     store.durable(Ticket::default()).await.expect("nothing was written before");
 }

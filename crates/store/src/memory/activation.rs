@@ -86,6 +86,12 @@ impl MemoryActivationStore {
     }
 }
 
+fn written(write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
+    let mut text = Vec::new();
+    write(&mut text);
+    text.into()
+}
+
 impl fmt::Debug for MemoryActivationStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let records = self.records.lock().by_id.len();
@@ -108,13 +114,12 @@ impl ActivationStore for MemoryActivationStore {
     }
 
     fn store(&self, record: Arc<Activation>) -> Result<Ticket, StoreError> {
-        let failed = |error| StoreError::new(format!("encode record {}", record.activation_id), error);
         let kept = Record {
             namespace: record.namespace.root().to_owned(),
             path: record.path_in_namespace(),
             start: record.start,
-            text: serde_json::to_vec(&*record).map_err(failed)?.into(),
-            summary: serde_json::to_vec(&record.summary()).map_err(failed)?.into(),
+            text: written(|out| record.write_json(out)),
+            summary: written(|out| record.write_summary_json(out)),
         };
         let oldest = self.oldest();
         let mut records = self.records.lock();
@@ -123,8 +128,8 @@ impl ActivationStore for MemoryActivationStore {
         Ok(self.ticket())
     }
 
-    async fn durable(&self, _ticket: Ticket) -> Result<(), StoreError> {
-        Ok(())
+    async fn durable(&self, ticket: Ticket) -> Result<Ticket, StoreError> {
+        Ok(ticket)
     }
 
     fn unfinished(&self) -> Vec<Unfinished> {

@@ -177,7 +177,8 @@ impl Controller {
     /// next process.
     async fn fire_written(&self, fire: &Fire, ticket: Option<Ticket>) -> Result<(), ApiError> {
         let Some(ticket) = ticket else { return Ok(()) };
-        self.activations.durable(ticket).await.map_err(|error| {
+        let durable = self.activations.durable(ticket).await.map(drop);
+        durable.map_err(|error| {
             let text = "The fire of the trigger could not be written down. No rule was fired.";
             let response = ActivationResponse::error(types::StatusCode::WhiskError, text);
             self.keep_fire(fire, &Arc::new(fire.record(response, Vec::new())));
