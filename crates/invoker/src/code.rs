@@ -130,10 +130,11 @@ pub(crate) fn run_request(
 /// What the code may know of its activation (RUN-06, RUN-08, RUN-21). `deadline` is in milliseconds since 1970.
 fn context(secrets: &Secrets, message: &ActivationMessage, deadline: u64) -> Vec<(&'static str, String)> {
     let action = &message.action;
+    let texts = action.texts();
     let mut context = vec![
         ("namespace", message.caller.namespace.name.as_str().to_owned()),
-        ("action_name", format!("/{}", action.name)),
-        ("action_version", action.version.to_string()),
+        ("action_name", texts.absolute.clone()),
+        ("action_version", texts.version.clone()),
         ("activation_id", message.activation_id.to_string()),
         ("transaction_id", message.transaction_id.as_str().to_owned()),
         ("deadline", deadline.to_string()),

@@ -14,7 +14,7 @@ mod record;
 pub use directory::{Directory, LocalDirectory};
 pub use message::{
     Ack, ActivationMessage, CreateOrder, ExecutableAction, Flow, Follow, InvokerCapacity, Lines, Order,
-    Outcome, Part, Piece, Refusal, Report, ReportKind, STREAM_WINDOW,
+    Outcome, Part, Piece, Refusal, Remembered, Report, ReportKind, STREAM_WINDOW, Texts,
 };
 pub use operate::{InvokerOperations, Operated, PoolView, QueueView, SchedulerOperations};
 pub use record::{Phases, Run};

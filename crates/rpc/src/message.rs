@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use machine::Instant;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use types::json::{self, Raw};
 use types::{
@@ -74,6 +74,7 @@ impl ActivationMessage {
                 limits: SystemLimits::default().standard(),
                 provide_api_key: false,
                 slots: 1,
+                texts: Remembered::default(),
             }),
             caller: Arc::new(Identity {
                 subject: Subject::new("somebody"),
@@ -118,6 +119,46 @@ pub struct ExecutableAction {
     pub provide_api_key: bool,
     /// How many activations one container runs at a time: the limit of the action, where its kind can do that (RUN-16).
     pub slots: u32,
+    /// See [`ExecutableAction::texts`].
+    pub texts: Remembered,
+}
+
+/// What is said of an action in every activation of it.
+#[derive(Debug)]
+pub struct Texts {
+    /// `/ns/[pkg/]name`, as the code sees it (RUN-08).
+    pub absolute: String,
+    /// Its version.
+    pub version: String,
+    /// For records, as are the others; in JSON.
+    pub(crate) path: Raw,
+    pub(crate) kind: Raw,
+    pub(crate) limits: Raw,
+    pub(crate) binding: Option<Raw>,
+}
+
+/// Texts that are made when they are first asked for. A copy of an action, which may be changed, makes its own.
+#[derive(Debug, Default)]
+pub struct Remembered(OnceLock<Texts>);
+
+impl Clone for Remembered {
+    fn clone(&self) -> Remembered {
+        Remembered::default()
+    }
+}
+
+impl ExecutableAction {
+    /// What is said of it again and again.
+    pub fn texts(&self) -> &Texts {
+        self.texts.0.get_or_init(|| Texts {
+            absolute: format!("/{}", self.name),
+            version: self.version.to_string(),
+            path: json::raw(&format_args!("{}", self.name)),
+            kind: json::raw(&*self.kind),
+            limits: json::raw(&self.limits),
+            binding: self.binding.as_ref().map(json::raw),
+        })
+    }
 }
 
 /// A request for the log lines of an activation that is under way. One [`Lines`] answers it, when there are some; where

@@ -91,26 +91,30 @@ impl Serialize for Phases {
     }
 }
 
+/// The annotations that a record can have.
+const MOST_ANNOTATIONS: usize = 10;
+
 impl ActivationMessage {
     /// The record of this activation (ATV-06, ATV-10 to ATV-20).
     #[must_use]
     pub fn record(&self, run: Run) -> Activation {
         let action = &self.action;
         let duration = millis(run.init.unwrap_or_default()) + millis(run.run);
-        let mut annotations = Annotations::new();
-        annotations.push("path", json::raw(&format_args!("{}", action.name)));
+        let texts = action.texts();
+        let mut annotations = Annotations::with_capacity(MOST_ANNOTATIONS);
+        annotations.push("path", texts.path.clone());
         annotations.push("waitTime", number(run.began.saturating_sub(self.received)));
-        annotations.push("kind", json::raw(&*action.kind));
-        annotations.push("timeout", json::raw(&run.timed_out));
-        annotations.push("limits", json::raw(&action.limits));
+        annotations.push("kind", texts.kind.clone());
+        annotations.push("timeout", json::boolean(run.timed_out));
+        annotations.push("limits", texts.limits.clone());
         if let Some(init) = run.init {
             annotations.push("initTime", number(millis(init)));
         }
         if self.cause.is_some() {
             annotations.push("causedBy", json::raw("sequence"));
         }
-        if let Some(binding) = &action.binding {
-            annotations.push("binding", json::raw(binding));
+        if let Some(binding) = &texts.binding {
+            annotations.push("binding", binding.clone());
         }
         annotations.push("traceId", json::raw(&self.trace.trace_id()));
         annotations.push("phases", json::raw(&run.phases));

@@ -3,6 +3,8 @@ use crate::{ActivationId, Annotations, EntityName, EntityPath, SemVer, Subject};
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+mod text;
+
 /// How an activation ended (CLS-01).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]

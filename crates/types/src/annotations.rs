@@ -1,12 +1,12 @@
 use crate::json::{self, Raw};
 use serde::{Deserialize, Deserializer, Serialize};
-use std::sync::Arc;
+use std::borrow::Cow;
 
 /// One annotation (ACT-35).
 #[derive(Clone, Debug, Serialize)]
 pub struct Annotation {
     /// Its name.
-    pub key: Arc<str>,
+    pub key: Cow<'static, str>,
     /// Its value.
     pub value: Raw,
 }
@@ -21,6 +21,12 @@ impl Annotations {
     #[must_use]
     pub const fn new() -> Annotations {
         Annotations(Vec::new())
+    }
+
+    /// No annotations yet, and room for so many.
+    #[must_use]
+    pub fn with_capacity(count: usize) -> Annotations {
+        Annotations(Vec::with_capacity(count))
     }
 
     /// The annotations in their order.
@@ -38,14 +44,14 @@ impl Annotations {
     pub fn set(&mut self, key: &str, value: Raw) {
         match self.0.iter_mut().find(|old| &*old.key == key) {
             Some(old) => old.value = value,
-            None => self.0.push(Annotation { key: Arc::from(key), value }),
+            None => self.0.push(Annotation { key: Cow::Owned(key.to_owned()), value }),
         }
     }
 
     /// Adds one whose key is known not to be there yet.
-    pub fn push(&mut self, key: &str, value: Raw) {
+    pub fn push(&mut self, key: &'static str, value: Raw) {
         debug_assert!(self.get(key).is_none(), "annotation {key} stands already");
-        self.0.push(Annotation { key: Arc::from(key), value });
+        self.0.push(Annotation { key: Cow::Borrowed(key), value });
     }
 
     /// Takes one out.

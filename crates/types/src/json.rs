@@ -5,7 +5,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// A JSON value as its own valid text, cheap to clone. Numbers keep their form (HTTP-24).
 pub type Raw = Arc<RawValue>;
@@ -20,6 +20,46 @@ pub fn raw<T: serde::Serialize + ?Sized>(value: &T) -> Raw {
         Ok(raw) => Arc::from(raw),
         Err(error) => panic!("a value that cannot be written as JSON: {error}"),
     }
+}
+
+/// Writes a JSON text with its quotation marks, as serde does.
+pub fn write_text(out: &mut Vec<u8>, text: &str) {
+    let plain =
+        text.bytes().fold(true, |plain, byte| plain & (byte >= b' ') & (byte != b'"') & (byte != b'\\'));
+    if plain {
+        out.reserve(text.len() + 2);
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        // Writing a text to a vector cannot fail.
+        let written = serde_json::to_writer(out, text);
+        debug_assert!(written.is_ok(), "texts are JSON");
+    }
+}
+
+/// Writes a whole number in decimal digits.
+pub fn write_number(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        // A digit is less than ten.
+        let digit = (number % 10) as u8;
+        digits[at] = b'0' + digit;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// `true` or `false`.
+#[must_use]
+pub fn boolean(value: bool) -> Raw {
+    static BOTH: LazyLock<[Raw; 2]> = LazyLock::new(|| [raw(&false), raw(&true)]);
+    BOTH[usize::from(value)].clone()
 }
 
 /// The text as a JSON value, without white space between its tokens.

@@ -1,9 +1,13 @@
+use crate::ActivationId;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::sync::Arc;
 
 /// The longest `tracestate` that is handed on; the W3C asks for no more. A longer one is left out.
 const MAX_STATE: usize = 512;
+
+/// The length of a `traceparent`.
+const PARENT: usize = 55;
 
 /// One step of a distributed trace, as the headers `traceparent` and `tracestate` of W3C Trace Context tell it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,13 +54,23 @@ impl TraceContext {
     /// The id of the trace: 32 lowercase hexadecimal characters.
     #[must_use]
     pub fn trace_id(&self) -> String {
-        format!("{:032x}", self.trace)
+        // An activation's id has the same form.
+        ActivationId::from_bits(self.trace).to_string()
     }
 
     /// The header `traceparent`.
     #[must_use]
     pub fn parent(&self) -> String {
-        self.to_string()
+        let hex = |number: u128| ActivationId::from_bits(number).encode();
+        let mut text = Vec::with_capacity(PARENT);
+        text.extend_from_slice(b"00-");
+        text.extend_from_slice(&hex(self.trace));
+        text.push(b'-');
+        text.extend_from_slice(&hex(self.span.into())[16..]);
+        text.push(b'-');
+        text.extend_from_slice(&hex(self.flags.into())[30..]);
+        // Digits and dashes are text.
+        String::from_utf8(text).unwrap_or_default()
     }
 
     /// The header `tracestate`, if there is one.

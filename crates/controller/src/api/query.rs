@@ -85,7 +85,7 @@ pub(crate) fn malformed(name: &str, detail: &str) -> ApiError {
 }
 
 fn decoded(text: &str) -> Cow<'_, str> {
-    if !text.contains(['%', '+']) {
+    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
         return Cow::Borrowed(text);
     }
     let spaced = text.replace('+', " ");

@@ -106,7 +106,7 @@ pub(super) fn running(id: ActivationId, wish: &Wish) -> Result<Reply, ApiError> 
 }
 
 /// INV-05, INV-06, INV-08, INV-09
-pub(super) fn finished(record: &Activation, result_only: bool) -> Result<Reply, ApiError> {
+pub(super) fn finished(record: &Activation, result_only: bool) -> Reply {
     let status = match record.response.status {
         types::StatusCode::Success => StatusCode::OK,
         types::StatusCode::ApplicationError | types::StatusCode::DeveloperError => StatusCode::BAD_GATEWAY,
@@ -116,7 +116,7 @@ pub(super) fn finished(record: &Activation, result_only: bool) -> Result<Reply, 
     let body = if result_only || result.starts_with('[') {
         result.as_bytes().to_vec()
     } else {
-        record::as_answer(record).map_err(|error| ApiError::internal(&error))?
+        record::as_answer(record)
     };
-    Ok(Reply::json(status, body).for_activation(record.activation_id))
+    Reply::json(status, body).for_activation(record.activation_id)
 }

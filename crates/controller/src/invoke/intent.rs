@@ -2,7 +2,7 @@
 
 use super::record::Kind;
 use bytes::Bytes;
-use rpc::{ActivationMessage, ExecutableAction};
+use rpc::{ActivationMessage, ExecutableAction, Remembered};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -108,6 +108,7 @@ pub(super) fn read(
         limits: body.action.limits,
         provide_api_key: body.action.provide_api_key,
         slots: body.action.slots.max(1),
+        texts: Remembered::default(),
     };
     let kind = body.kind;
     let message = ActivationMessage {

@@ -44,5 +44,5 @@ pub fn wish(controller: &Controller, parts: &request::Parts) -> bool {
 /// The record as a blocking answer shows it; empty where it cannot be written.
 #[must_use]
 pub fn answer(record: &Activation) -> Vec<u8> {
-    as_answer(record).unwrap_or_default()
+    as_answer(record)
 }

@@ -87,7 +87,7 @@ impl Controller {
             return Ok(blocking::accepted(id).applying(wish.applied));
         }
         let reply = match self.invoke_waiting(invocation, wish.wait).await? {
-            Waited::Ended(record) => blocking::finished(&record, wish.result_only),
+            Waited::Ended(record) => Ok(blocking::finished(&record, wish.result_only)),
             Waited::Running(id) => blocking::running(id, &wish),
         };
         reply.map(|reply| reply.applying(wish.applied))

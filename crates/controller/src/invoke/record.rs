@@ -178,13 +178,13 @@ pub(super) fn of_refusal(refusal: &Refusal) -> (StatusCode, &'static str) {
 
 /// The record as a blocking answer shows it: logs are not collected yet when it goes out, but for the ids of parts
 /// (INV-08).
-pub(super) fn as_answer(record: &Activation) -> Result<Vec<u8>, serde_json::Error> {
+pub(super) fn as_answer(record: &Activation) -> Vec<u8> {
     let result = record.response.result.as_ref().map_or(0, |result| result.get().len());
     let mut text = Vec::with_capacity(result + FIELDS);
-    if record.logs.is_empty() || record.has_parts() {
-        serde_json::to_writer(&mut text, record)?;
+    if record.has_parts() {
+        record.write_json(&mut text);
     } else {
-        serde_json::to_writer(&mut text, &Activation { logs: Vec::new(), ..record.clone() })?;
+        record.write_json_without_logs(&mut text);
     }
-    Ok(text)
+    text
 }

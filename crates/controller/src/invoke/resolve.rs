@@ -9,7 +9,7 @@ use crate::entitlement;
 use crate::identities::Caller;
 use engine::compose::Form;
 use http::StatusCode;
-use rpc::ExecutableAction;
+use rpc::{ExecutableAction, Remembered};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,6 +106,7 @@ impl ResolvedAction {
                 || annotations.is_truthy("provide-api-key"),
             slots: if concurrent { action.limits.concurrency.max(1) } else { 1 },
             name: name.clone(),
+            texts: Remembered::default(),
         });
         // The path begins with a namespace that was found to be one.
         let root = path.split('/').next().and_then(|root| EntityName::new(root).ok());

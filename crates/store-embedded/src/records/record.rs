@@ -66,11 +66,11 @@ pub(crate) fn encode(record: &Activation) -> Result<Encoded, StoreError> {
     out.extend_from_slice(namespace.as_bytes());
     out.extend_from_slice(path.as_bytes());
     let begin = out.len();
-    serde_json::to_writer(&mut *out, &record.summary()).map_err(|error| failed(error.into()))?;
+    record.write_summary_json(out);
     let end = out.len();
     let length = u32::try_from(end - begin).map_err(too_long)?;
     out[summary_length..summary_length + 4].copy_from_slice(&length.to_be_bytes());
-    serde_json::to_writer(&mut *out, record).map_err(|error| failed(error.into()))?;
+    record.write_json(out);
     let frame = frame.finish().ok_or_else(|| failed("it is longer than 4 GB".into()))?;
     Ok(Encoded { frame, id, start: record.start, namespace, path, summary: begin..end })
 }

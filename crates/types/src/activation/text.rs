@@ -1,0 +1,207 @@
+//! A record's JSON, written straight into a buffer.
+//!
+//! Every activation's record is written two or three times (its summary, the whole, the answer of a blocking call). What is
+//! written here is what serde writes, to the byte, for a third of the instructions: names of fields are whole pieces of
+//! text, and most values need no escapes.
+
+use super::{Activation, ActivationResponse};
+use crate::json::{write_number, write_text};
+use crate::{ActivationId, Annotations, SemVer};
+
+impl Activation {
+    /// Writes the full record, as its serialization is (ATV-06).
+    pub fn write_json(&self, out: &mut Vec<u8>) {
+        self.write(&self.logs, out);
+    }
+
+    /// The same with no logs.
+    pub fn write_json_without_logs(&self, out: &mut Vec<u8>) {
+        self.write(&[], out);
+    }
+
+    fn write(&self, logs: &[String], out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"namespace\":");
+        write_text(out, self.namespace.as_str());
+        out.extend_from_slice(b",\"name\":");
+        write_text(out, self.name.as_str());
+        out.extend_from_slice(b",\"version\":");
+        write_version(out, self.version);
+        out.extend_from_slice(b",\"subject\":");
+        write_text(out, self.subject.as_str());
+        write_id(out, b",\"activationId\":\"", self.activation_id);
+        if let Some(cause) = self.cause {
+            write_id(out, b",\"cause\":\"", cause);
+        }
+        write_field(out, b",\"start\":", self.start);
+        if let Some(end) = self.end {
+            write_field(out, b",\"end\":", end);
+        }
+        if let Some(duration) = self.duration {
+            write_field(out, b",\"duration\":", duration);
+        }
+        out.extend_from_slice(b",\"response\":");
+        write_response(out, &self.response);
+        out.extend_from_slice(b",\"logs\":[");
+        for (at, line) in logs.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            write_text(out, line);
+        }
+        out.extend_from_slice(b"],\"annotations\":");
+        write_annotations(out, &self.annotations);
+        write_publish(out, self.publish);
+        out.push(b'}');
+    }
+
+    /// Writes the summary, as its serialization is (LIST-11).
+    pub fn write_summary_json(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"namespace\":");
+        write_text(out, self.namespace.as_str());
+        out.extend_from_slice(b",\"name\":");
+        write_text(out, self.name.as_str());
+        out.extend_from_slice(b",\"version\":");
+        write_version(out, self.version);
+        write_publish(out, self.publish);
+        out.extend_from_slice(b",\"annotations\":");
+        write_annotations(out, &self.annotations);
+        write_id(out, b",\"activationId\":\"", self.activation_id);
+        write_field(out, b",\"start\":", self.start);
+        if let Some(cause) = self.cause {
+            write_id(out, b",\"cause\":\"", cause);
+        }
+        if let Some(end) = self.end {
+            write_field(out, b",\"end\":", end);
+            write_field(out, b",\"duration\":", self.duration.unwrap_or_default());
+            write_field(out, b",\"statusCode\":", self.response.status as u64);
+        }
+        out.push(b'}');
+    }
+}
+
+fn write_response(out: &mut Vec<u8>, response: &ActivationResponse) {
+    out.push(b'{');
+    if let Some(result) = &response.result {
+        out.extend_from_slice(b"\"result\":");
+        out.extend_from_slice(result.get().as_bytes());
+        out.push(b',');
+    }
+    if let Some(size) = response.size {
+        write_field(out, b"\"size\":", size);
+        out.push(b',');
+    }
+    // None of the texts needs an escape.
+    out.extend_from_slice(b"\"status\":\"");
+    out.extend_from_slice(response.status.text().as_bytes());
+    out.extend_from_slice(if response.is_success() {
+        b"\",\"success\":true}"
+    } else {
+        b"\",\"success\":false}"
+    });
+}
+
+fn write_annotations(out: &mut Vec<u8>, annotations: &Annotations) {
+    out.push(b'[');
+    for (at, annotation) in annotations.iter().enumerate() {
+        out.extend_from_slice(if at > 0 { b",{\"key\":" } else { b"{\"key\":" });
+        write_text(out, &annotation.key);
+        out.extend_from_slice(b",\"value\":");
+        out.extend_from_slice(annotation.value.get().as_bytes());
+        out.push(b'}');
+    }
+    out.push(b']');
+}
+
+fn write_version(out: &mut Vec<u8>, version: SemVer) {
+    let SemVer { major, minor, patch } = version;
+    out.push(b'"');
+    write_number(out, major.into());
+    out.push(b'.');
+    write_number(out, minor.into());
+    out.push(b'.');
+    write_number(out, patch.into());
+    out.push(b'"');
+}
+
+/// `before` ends with the quotation mark.
+fn write_id(out: &mut Vec<u8>, before: &[u8], id: ActivationId) {
+    out.extend_from_slice(before);
+    out.extend_from_slice(&id.encode());
+    out.push(b'"');
+}
+
+fn write_field(out: &mut Vec<u8>, before: &[u8], value: u64) {
+    out.extend_from_slice(before);
+    write_number(out, value);
+}
+
+fn write_publish(out: &mut Vec<u8>, publish: bool) {
+    out.extend_from_slice(if publish { b",\"publish\":true" } else { b",\"publish\":false" });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{StatusCode, json};
+
+    fn written(write: impl Fn(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).expect("JSON is text")
+    }
+
+    /// Records of every shape: with and without what is optional, with texts that need escapes.
+    fn records() -> Vec<Activation> {
+        let whole: Activation = serde_json::from_str(
+            r#"{"namespace":"guest","name":"hello world","version":"12.0.345","subject":"gu\"est\\\u0007ä",
+            "activationId":"00ff00ff00ff00ff00ff00ff00ff00ff","cause":"10ff00ff00ff00ff00ff00ff00ff0001",
+            "start":1735689600123,"end":1735689600125,"duration":2,
+            "response":{"result":{"n":1.0,"s":"\u0001"},"size":9,"status":"success","success":true},
+            "logs":["plain","with \"quotes\"","tab\tand\nline ☃"],
+            "annotations":[{"key":"path","value":"guest/pkg/hello"},{"key":"odd \"key\"","value":[1,{"a":null}]}],
+            "publish":false}"#,
+        )
+        .expect("a record");
+        let mut all = vec![whole.clone()];
+        all.push(Activation {
+            cause: None,
+            logs: Vec::new(),
+            annotations: Annotations::new(),
+            ..whole.clone()
+        });
+        all.push(Activation { end: None, duration: None, publish: true, ..whole.clone() });
+        all.push(Activation { duration: None, ..whole.clone() });
+        for status in [StatusCode::ApplicationError, StatusCode::DeveloperError, StatusCode::WhiskError] {
+            let response = ActivationResponse::error(status, "no\u{2028}t \"so\"");
+            all.push(Activation { response, ..whole.clone() });
+        }
+        let response = ActivationResponse { status: StatusCode::Success, result: None, size: None };
+        all.push(Activation { response, ..whole });
+        all
+    }
+
+    #[test]
+    fn atv_06_list_11_what_is_written_is_what_serde_writes() {
+        for record in records() {
+            let by_serde = serde_json::to_string(&record).expect("a record is JSON");
+            assert_eq!(written(|out| record.write_json(out)), by_serde);
+            let by_serde = serde_json::to_string(&record.summary()).expect("a summary is JSON");
+            assert_eq!(written(|out| record.write_summary_json(out)), by_serde);
+            let bare = Activation { logs: Vec::new(), ..record.clone() };
+            let by_serde = serde_json::to_string(&bare).expect("a record is JSON");
+            assert_eq!(written(|out| record.write_json_without_logs(out)), by_serde);
+        }
+    }
+
+    #[test]
+    fn every_character_is_escaped_as_serde_does() {
+        for code in (0..0x250).chain([0x2028, 0xfeff, 0x1f600]) {
+            let text: String = char::from_u32(code).into_iter().flat_map(|c| ['a', c, 'b']).collect();
+            let by_serde = serde_json::to_string(&text).expect("a text is JSON");
+            assert_eq!(written(|out| json::write_text(out, &text)), by_serde);
+        }
+        for number in [0, 9, 10, 99, 100, 12_345, u64::MAX] {
+            assert_eq!(written(|out| json::write_number(out, number)), number.to_string());
+        }
+    }
+}
