@@ -3,6 +3,7 @@
 //! The server is started in a control group of its own. The groups of its functions lie below that one, and their
 //! time is subtracted: both sums only grow, and both keep the time of what has ended.
 
+use oxiwhisk_test_e2e::time;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,8 @@ use std::time::Duration;
 const FUNCTIONS: &str = "oxiwhisk_";
 /// How the one ends in which it may put itself.
 const SERVER: &str = "_server";
+/// How long the kernel may take to let go of processes that have ended.
+const REMOVAL_LIMIT: Duration = Duration::from_secs(2);
 
 /// A control group whose processor time is counted; removed with this value.
 #[derive(Debug)]
@@ -84,8 +87,14 @@ impl Account {
 
 impl Drop for Account {
     fn drop(&mut self) {
-        let _ = fs::remove_dir(&self.dir);
+        remove(&self.dir);
     }
+}
+
+/// Removes a control group as soon as the kernel has done with what ended in it.
+pub fn remove(group: &Path) {
+    // One that stays is empty, and harms nobody.
+    let _ = time::poll(REMOVAL_LIMIT, || fs::remove_dir(group).is_ok().then_some(()));
 }
 
 /// Where this process belongs; it goes there with this value.

@@ -159,7 +159,7 @@ impl Groups {
 impl Drop for Groups {
     fn drop(&mut self) {
         for dir in &self.dirs {
-            let _ = std::fs::remove_dir(dir);
+            accounting::remove(dir);
         }
     }
 }

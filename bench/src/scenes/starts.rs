@@ -22,6 +22,8 @@ pub(super) const SCENE: Scene = Scene {
 
 /// Actions that are run for the first time at the same time.
 const BURST: usize = 200;
+/// Room for all of them; what they do not use is not taken from anybody.
+const ROOM: &str = "invoker.memory=30 GB";
 /// Bursts that are measured; each needs a server of its own.
 const BURSTS: usize = 3;
 
@@ -62,7 +64,7 @@ fn burst(settings: &Settings) -> io::Result<Row> {
     let pairs = interleaved(
         BURSTS.min(settings.rounds),
         || {
-            let platform = Platform::with_stem_cells(0)?;
+            let platform = Platform::with(0, &[ROOM.to_owned()])?;
             let names: Vec<String> = (0..BURST).map(|number| format!("burst-{number}")).collect();
             for name in &names {
                 platform.put_native(name)?;
