@@ -16,6 +16,10 @@ pub struct Design {
 /// Containers pull, and are added when the predicted wait is worth one: what a server does that is told nothing.
 pub const PULL: Design = Design { name: "pull", settings: &[] };
 
+/// The same where a container's memory can go to another action as soon as 1 ms after its last run.
+pub const PULL_SHORT_REST: Design =
+    Design { name: "pull, rest after 1 ms", settings: &[("invoker.rest_grace", "1 ms")] };
+
 /// All of them, ours first.
 pub const ALL: [Design; 4] = [
     PULL,

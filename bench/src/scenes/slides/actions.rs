@@ -119,16 +119,17 @@ fn measure(settings: &Settings, platform: &Platform) -> io::Result<Vec<Vec<Round
     })
 }
 
-/// Until the set has its containers, which others may have taken since its last turn; a design that starts them again and
-/// again gets no more than some seconds.
+/// Until the set has its containers, which others may have taken since its last turn: until each action was called twice and
+/// nothing was started meanwhile. A design that starts containers again and again gets no more than some seconds.
 fn settle(settings: &Settings, platform: &Platform, set: &[Template]) -> io::Result<()> {
-    let limit = Duration::from_secs(if settings.quick { 2 } else { 10 });
+    let limit = Duration::from_secs(if settings.quick { 2 } else { 15 });
     let started = time::now();
-    while started.elapsed() < limit {
-        let before = platform.metric(STARTED)?;
-        platform.run(set, CONNECTIONS, Duration::from_millis(200))?;
-        if platform.metric(STARTED)? <= before {
-            break;
+    let (mut seen, mut quiet) = (platform.metric(STARTED)?, 0);
+    while started.elapsed() < limit && quiet < 2 * set.len() as u64 {
+        quiet += platform.run(set, CONNECTIONS, Duration::from_millis(100))?.count;
+        let now = platform.metric(STARTED)?;
+        if now > seen {
+            (seen, quiet) = (now, 0);
         }
     }
     Ok(())

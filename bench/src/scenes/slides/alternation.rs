@@ -17,7 +17,7 @@ const NATIVE: &str = "native";
 
 pub(super) fn run(settings: &Settings) -> io::Result<Findings> {
     let mut found = Findings::default();
-    for design in designs::ALL {
+    for design in designs::ALL.into_iter().chain([designs::PULL_SHORT_REST]) {
         for kind in [NATIVE, "Node.js"] {
             let id = if design.name == designs::PULL.name {
                 "B26".to_owned()
