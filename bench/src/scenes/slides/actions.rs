@@ -38,7 +38,8 @@ pub(super) fn run(settings: &Settings) -> io::Result<Findings> {
     for design in designs::ALL.iter().filter(compared) {
         let id = format!("E1 {}", design.name);
         let measured = match start(design, &mut found.notes) {
-            Ok(platform) => measure(settings, &platform)?,
+            Ok(platform) => measure(settings, &platform)
+                .map_err(|problem| io::Error::new(problem.kind(), format!("{}: {problem}", design.name)))?,
             Err(refusal) if refusal.kind() == io::ErrorKind::Unsupported => {
                 found.rows.push(Row::not_built(&id, WHAT, &refusal.to_string(), None));
                 continue;
