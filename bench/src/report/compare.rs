@@ -120,13 +120,13 @@ fn warnings(first: &Entry, second: &Entry) -> Vec<String> {
     let mut found = Vec::new();
     let mut differ = |what: &str, one: String, other: String| {
         if one != other {
-            found.push(format!("{what} differs: {one} in A, {other} in B"));
+            found.push(format!("not the same {what}: {one} in A, {other} in B"));
         }
     };
-    differ("the machine", first.machine.to_string(), second.machine.to_string());
-    differ("the kernel", first.machine.kernel.clone(), second.machine.kernel.clone());
-    differ("the settings", first.settings.to_string(), second.settings.to_string());
-    differ("the command", format!("`{}`", first.command), format!("`{}`", second.command));
+    differ("machine", first.machine.to_string(), second.machine.to_string());
+    differ("kernel", first.machine.kernel.clone(), second.machine.kernel.clone());
+    differ("settings", first.settings.to_string(), second.settings.to_string());
+    differ("command", format!("`{}`", first.command), format!("`{}`", second.command));
     for (name, entry) in [("A", first), ("B", second)] {
         if entry.commit.ends_with('+') {
             found.push(format!("{name} was built from a changed tree at {}", entry.commit));
@@ -269,14 +269,14 @@ mod tests {
         second.command.push_str(" --rounds 3");
         second.commit.push('+');
         let text = Comparison::of(&first, &second).to_string();
-        for what in ["the machine", "the settings", "the command"] {
-            assert!(text.contains(&format!("warning: {what} differs")), "{what}: {text}");
+        for what in ["machine", "settings", "command"] {
+            assert!(text.contains(&format!("warning: not the same {what}")), "{what}: {text}");
         }
         assert!(
             text.contains("B was built from a changed tree") && text.contains("B ran on a busy machine"),
             "{text}"
         );
-        assert!(!text.contains("the kernel"), "{text}");
+        assert!(!text.contains("same kernel"), "{text}");
     }
 
     #[test]
