@@ -22,4 +22,5 @@ pub mod scenes;
 pub mod settings;
 pub mod spinners;
 pub mod stats;
+pub mod under_load;
 pub mod yardstick;

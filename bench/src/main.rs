@@ -7,7 +7,7 @@ use oxiwhisk_bench::report::publish::{self, Places};
 use oxiwhisk_bench::report::{self, Findings, Machine, Report, Ticks, markdown};
 use oxiwhisk_bench::scenes;
 use oxiwhisk_bench::settings::Settings;
-use oxiwhisk_bench::{cold, records, round_trips, yardstick};
+use oxiwhisk_bench::{cold, records, round_trips, under_load, yardstick};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -36,6 +36,16 @@ enum Words {
         /// Fails with 1 if a metric is worse in the second.
         #[arg(long)]
         fail_on_worse: bool,
+    },
+    /// Keeps a server under load while something else looks at it.
+    #[command(hide = true)]
+    Load {
+        /// For how long.
+        #[arg(long)]
+        seconds: u64,
+        /// Where the server's process id is written once the load begins.
+        #[arg(long)]
+        pid_file: PathBuf,
     },
     /// A yardstick, for its own use.
     #[command(subcommand, hide = true)]
@@ -79,6 +89,7 @@ fn main() -> ExitCode {
         Words::Run(run) => measure(&run),
         Words::List => list(),
         Words::Show { report, places } => read(&report).and_then(|report| deliver(&report, &places)),
+        Words::Load { seconds, pid_file } => load(&pid_file, Duration::from_secs(seconds)),
         Words::Compare { first, second, fail_on_worse } => return compare(&first, &second, fail_on_worse),
         Words::Serve(Yard::Http) => yardstick::serve_http(),
         Words::Serve(Yard::Tcp) => round_trips::serve_tcp(),
@@ -93,6 +104,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+#[expect(clippy::print_stdout, reason = "what was done is said there")]
+fn load(pid_file: &Path, period: Duration) -> io::Result<()> {
+    println!("{}", under_load::serve(pid_file, period)?);
+    Ok(())
 }
 
 #[expect(clippy::print_stdout, reason = "the list goes there")]
