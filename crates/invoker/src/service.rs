@@ -69,8 +69,8 @@ pub struct Invoker {
     pub(crate) alarm: Arc<Alarm<Wake>>,
     pub(crate) pool: Driven<Pool>,
     containers: papaya::HashMap<ContainerId, mpsc::Sender<Mail>>,
-    /// What each scheduler was told last: whether orders are taken, the free memory, the orders seen.
-    announced: Mutex<BTreeMap<SchedulerId, (bool, u64, u64)>>,
+    /// What each scheduler was told last.
+    announced: Mutex<BTreeMap<SchedulerId, InvokerCapacity>>,
     /// Names of containers begin with it, so that no two starts of an invoker use the same one.
     pub(crate) generation: u64,
     /// Answers that wait for the disk.
@@ -166,14 +166,22 @@ impl Invoker {
         let (invoker, memory) = (self.deps.id, self.config.pool.memory);
         for id in &self.deps.schedulers {
             let mut announced = self.announced.lock();
-            let (up, free, orders) =
-                self.pool.look(|pool| (!pool.is_draining(), pool.free(), pool.orders_of(*id)));
-            if announced.insert(*id, (up, free, orders)) == Some((up, free, orders)) {
+            let capacity = self.pool.look(|pool| InvokerCapacity {
+                invoker,
+                up: !pool.is_draining(),
+                memory,
+                free: pool.free(),
+                unused: pool.unused(),
+                orders: pool.orders_of(*id),
+                tags: Vec::new(),
+            });
+            if announced.get(id) == Some(&capacity) {
                 continue;
             }
+            announced.insert(*id, capacity.clone());
             drop(announced);
             if let Some(scheduler) = self.deps.directory.scheduler(*id) {
-                scheduler.announce(InvokerCapacity { invoker, up, memory, free, orders, tags: Vec::new() });
+                scheduler.announce(capacity);
             }
         }
     }

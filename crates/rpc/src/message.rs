@@ -442,6 +442,8 @@ pub struct InvokerCapacity {
     pub memory: u64,
     /// What of that no busy or starting container holds, in MB.
     pub free: u64,
+    /// What of that nobody holds, so that nothing has to be evicted for it, in MB.
+    pub unused: u64,
     /// How many creation orders of this scheduler it had received by then.
     pub orders: u64,
     /// What it can do that others cannot.

@@ -271,13 +271,14 @@ impl SchedulerLink for Scheduler {
     }
 
     fn announce(&self, capacity: InvokerCapacity) {
-        let InvokerCapacity { invoker: id, up, memory, free, orders, tags } = capacity.clone();
+        let InvokerCapacity { invoker: id, up, memory, free, unused, orders, tags } = capacity.clone();
         {
             let mut invokers = self.invokers.lock();
             invokers.insert(id, capacity);
             self.all_down.store(invokers.values().all(|invoker| !invoker.up), Ordering::Relaxed);
         }
-        let state = placement::InvokerState { id, up, memory, free, orders, tags, dedicated: Vec::new() };
+        let state =
+            placement::InvokerState { id, up, memory, free, unused, orders, tags, dedicated: Vec::new() };
         self.orders.handle(self.clock.now(), creation::Event::Invoker(state), self);
     }
 }

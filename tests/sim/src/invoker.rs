@@ -39,7 +39,7 @@ pub(crate) struct Invoker {
     config: pool::Config,
     /// When the last letter of a mailbox arrives, so that they stay in order.
     mail: BTreeMap<ContainerId, Instant>,
-    announced: Option<(u64, bool, u64)>,
+    announced: Option<(u64, u64, bool, u64)>,
 }
 
 impl Invoker {
@@ -373,11 +373,13 @@ impl World {
     /// Tells the scheduler how much memory is free, where that has changed.
     fn announce(&mut self, number: usize) {
         let pool = &self.invokers[number].pool;
-        let (free, up) = (pool.free(), !pool.is_draining());
+        let (free, unused, up) = (pool.free(), pool.unused(), !pool.is_draining());
         let orders = pool.orders_of(SchedulerId(0));
-        if self.invokers[number].link.up && self.invokers[number].announced != Some((free, up, orders)) {
-            self.invokers[number].announced = Some((free, up, orders));
-            self.send_to_scheduler(number, FromInvoker::Announce { free, up, orders });
+        if self.invokers[number].link.up
+            && self.invokers[number].announced != Some((free, unused, up, orders))
+        {
+            self.invokers[number].announced = Some((free, unused, up, orders));
+            self.send_to_scheduler(number, FromInvoker::Announce { free, unused, up, orders });
         }
     }
 

@@ -74,7 +74,7 @@ pub(crate) enum ToInvoker {
 pub(crate) enum FromInvoker {
     Report { action: usize, revision: Revision, container: ContainerId, report: proxy::Report },
     Refused { creation: CreationId, failure: CreationFailure },
-    Announce { free: u64, up: bool, orders: u64 },
+    Announce { free: u64, unused: u64, up: bool, orders: u64 },
 }
 
 impl Scheduler {
@@ -329,10 +329,10 @@ impl World {
     pub(crate) fn hear_invoker(&mut self, invoker: usize, what: FromInvoker) {
         let id = InvokerId(invoker as u32);
         match what {
-            FromInvoker::Announce { free, up, orders } => {
+            FromInvoker::Announce { free, unused, up, orders } => {
                 let memory = self.plan.invokers[invoker].memory;
                 let (tags, dedicated) = (Vec::new(), Vec::new());
-                let state = InvokerState { id, up, memory, free, orders, tags, dedicated };
+                let state = InvokerState { id, up, memory, free, unused, orders, tags, dedicated };
                 self.tell_orders(creation::Event::Invoker(state));
             }
             FromInvoker::Refused { creation, failure } => {

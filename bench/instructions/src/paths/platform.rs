@@ -96,6 +96,7 @@ pub(super) fn queues(counted: &mut Counted) {
         up: true,
         memory: room,
         free: room,
+        unused: room,
         orders: 0,
         tags: Vec::new(),
     };

@@ -32,8 +32,15 @@ impl Running {
     /// All invokers say how they stand.
     fn announce(&self, up: bool) {
         let invoker = InvokerId(0);
-        *self.kit.roles.invokers.lock() =
-            vec![InvokerCapacity { invoker, up, memory: 256, free: 256, orders: 0, tags: Vec::new() }];
+        *self.kit.roles.invokers.lock() = vec![InvokerCapacity {
+            invoker,
+            up,
+            memory: 256,
+            free: 256,
+            unused: 256,
+            orders: 0,
+            tags: Vec::new(),
+        }];
     }
 
     async fn invokers(&self) -> Value {

@@ -30,7 +30,15 @@ async fn as_user(kit: &Kit, method: &str, path: &str, login: &str) -> crate::kit
 }
 
 fn invoker(number: u32, up: bool) -> InvokerCapacity {
-    InvokerCapacity { invoker: InvokerId(number), up, memory: 1024, free: 512, orders: 0, tags: Vec::new() }
+    InvokerCapacity {
+        invoker: InvokerId(number),
+        up,
+        memory: 1024,
+        free: 512,
+        unused: 512,
+        orders: 0,
+        tags: Vec::new(),
+    }
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ fn invoker(id: u32, free: u64) -> InvokerState {
         up: true,
         memory: 1_024,
         free,
+        unused: free,
         orders: 0,
         tags: Vec::new(),
         dedicated: Vec::new(),

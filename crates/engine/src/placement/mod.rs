@@ -16,6 +16,8 @@ pub struct InvokerState {
     pub memory: u64,
     /// What of that no busy or starting container holds, in MB; paused containers can be evicted and count as free.
     pub free: u64,
+    /// What of that nobody holds, so that nothing has to be evicted for it, in MB.
+    pub unused: u64,
     /// How many orders of this scheduler it had received when it said so: those have their memory deducted already.
     pub orders: u64,
     /// What it can do that others cannot.
@@ -89,7 +91,15 @@ struct Known {
 
 impl Known {
     fn free(&self) -> u64 {
-        self.state.free.saturating_sub(self.unseen.iter().map(|(_, memory)| memory).sum())
+        self.state.free.saturating_sub(self.on_the_way())
+    }
+
+    fn unused(&self) -> u64 {
+        self.state.unused.saturating_sub(self.on_the_way())
+    }
+
+    fn on_the_way(&self) -> u64 {
+        self.unseen.iter().map(|(_, memory)| memory).sum()
     }
 
     fn has(&self, resources: &[String]) -> bool {
@@ -166,7 +176,8 @@ impl View {
 }
 
 /// Chooses an invoker: one with a paused container of the same revision; else, of those that have room and what the
-/// action needs, one of those with the most room that start the fewest. Equal ones are told apart by the action and,
+/// action needs, one that need not evict anything for it, and of these one of those with the most room that start the
+/// fewest. Equal ones are told apart by the action and,
 /// at last, by number, so the same view always gives the same answer.
 ///
 /// # Errors
@@ -218,10 +229,13 @@ fn score(known: &Known, request: &Request<'_>, config: &PlacementConfig) -> impl
     let id = known.state.id;
     let is_trusted = !request.avoid.contains(&id);
     // Rooms are compared by tenths of the memory, so that a small difference does not scatter an action.
-    let room = known.free() * 10 / known.state.memory.max(1);
+    let tenths = |memory: u64| memory * 10 / known.state.memory.max(1);
+    // An idle container is worth keeping as long as another invoker has memory that nobody holds.
+    let evicts_nothing = known.unused() >= request.memory;
+    let room = (tenths(known.unused()), tenths(known.free()));
     let is_calm = known.starting < config.starts;
     let preference = mix(request.affinity ^ u64::from(id.0).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    (is_trusted, is_calm, room, preference, std::cmp::Reverse(id))
+    (is_trusted, evicts_nothing, is_calm, room, preference, std::cmp::Reverse(id))
 }
 
 /// Spreads the bits of a number over all of it (the finaliser of `MurmurHash3`).

@@ -8,6 +8,7 @@ fn invoker(id: u32, free: u64) -> InvokerState {
         up: true,
         memory: 1_024,
         free,
+        unused: free,
         orders: 0,
         tags: Vec::new(),
         dedicated: Vec::new(),
@@ -196,5 +197,16 @@ proptest! {
                 left[id as usize] -= memory;
             }
         }
+    }
+}
+
+#[test]
+fn nothing_is_evicted_while_another_invoker_has_memory_that_nobody_holds() {
+    // Both could make room; all of the first one's would be that of idle containers.
+    let held = InvokerState { unused: 0, ..invoker(0, 1_024) };
+    let view = view([held, InvokerState { unused: 256, ..invoker(1, 512) }]);
+    for affinity in 0..100 {
+        let found = place_with(&view, |request| request.affinity = affinity);
+        assert_eq!(found, Ok(1), "affinity {affinity}");
     }
 }

@@ -92,6 +92,12 @@ impl Pool {
         self.in_sight() + self.entries.values().filter(evictable).map(|entry| entry.spec.memory).sum::<u64>()
     }
 
+    /// What of [`Pool::free`] an order could have without anything being evicted for it, in MB.
+    #[must_use]
+    pub fn unused(&self) -> u64 {
+        self.in_sight()
+    }
+
     /// How many orders of that scheduler it has received; what it says about its memory is with those deducted.
     #[must_use]
     pub fn orders_of(&self, scheduler: SchedulerId) -> u64 {
