@@ -153,7 +153,7 @@ pub fn burst(address: SocketAddr, templates: &[Template]) -> io::Result<(Duratio
 
 /// What the lanes have seen, together.
 fn outcome(lanes: Vec<Lane>, elapsed: Duration) -> io::Result<Outcome> {
-    let mut times: Vec<u32> = lanes.iter().flat_map(|lane| lane.nanos.iter().copied()).collect();
+    let mut times: Vec<u64> = lanes.iter().flat_map(|lane| lane.nanos.iter().copied()).collect();
     times.sort_unstable();
     let ids: Vec<(String, u64)> = lanes.into_iter().flat_map(|lane| lane.ids).collect();
     let unique: HashSet<&str> = ids.iter().map(|(id, _)| id.as_str()).collect();
@@ -186,7 +186,7 @@ impl Connection {
 
 struct Lane {
     connection: Connection,
-    nanos: Vec<u32>,
+    nanos: Vec<u64>,
     ids: Vec<(String, u64)>,
 }
 
@@ -202,7 +202,7 @@ impl Lane {
         stream.write_all(&template.bytes).await?;
         let answer = tokio::time::timeout(ANSWER_LIMIT, read(stream, buffer)).await;
         let (head, body) = answer.map_err(io::Error::from)??;
-        self.nanos.push(u32::try_from(since.elapsed().as_nanos()).unwrap_or(u32::MAX));
+        self.nanos.push(u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX));
         let right = if template.accepted {
             head.starts_with(b"HTTP/1.1 202") && find_header(head, ID_HEADER).is_some()
         } else {

@@ -198,7 +198,7 @@ async fn query(stores: &Stores, records: u64, kind: usize, begin: u64) -> io::Re
                 return Err(io::Error::other(format!("nothing found by {query:?}")));
             }
         }
-        times.push(u32::try_from(started.elapsed().as_nanos()).unwrap_or(u32::MAX));
+        times.push(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX));
     }
     times.sort_unstable();
     Ok((percentile(&times, 0.5) / 1000.0, percentile(&times, 0.99) / 1000.0))

@@ -131,7 +131,7 @@ fn exchange(
         let sent = time::now();
         input.write_all(&message)?;
         output.read_exact(&mut buffer)?;
-        times.push(u32::try_from(sent.elapsed().as_nanos()).unwrap_or(u32::MAX));
+        times.push(u64::try_from(sent.elapsed().as_nanos()).unwrap_or(u64::MAX));
     }
     times.sort_unstable();
     let micros = |share| percentile(&times, share) / 1000.0;

@@ -23,16 +23,16 @@ pub fn median(values: &[f64]) -> f64 {
 /// # Panics
 /// When there are none.
 #[must_use]
-pub fn percentile(sorted: &[u32], share: f64) -> f64 {
+pub fn percentile(sorted: &[u64], share: f64) -> f64 {
     assert!(!sorted.is_empty(), "no values");
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         clippy::cast_precision_loss,
-        reason = "an index"
+        reason = "an index, and nanoseconds far below 2^52"
     )]
-    let index = ((sorted.len() - 1) as f64 * share).round() as usize;
-    f64::from(sorted[index])
+    let value = sorted[((sorted.len() - 1) as f64 * share).round() as usize] as f64;
+    value
 }
 
 /// The median of some rounds, with the interval in which it lies with 95 % confidence (bootstrap).
