@@ -1,6 +1,6 @@
 //! The balancer that pushes activations at invokers: memory, overload and supervision, from the request to the answer.
 
-use crate::kit::{Kit, Script, eventually};
+use crate::kit::{Kit, Script, eventually, until};
 use base::shutdown::{Phase, Shutdown};
 use controller::{Config, Metrics};
 use rpc::{ActivationMessage, InvokerCapacity, Outcome, Refusal};
@@ -48,13 +48,8 @@ impl Running {
     }
 
     async fn has_become(&self, state: &str) {
-        for _ in 0..2000 {
-            if self.invokers().await == json!({"invoker0": state}) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("the invoker is {} and not {state}", self.invokers().await);
+        let there = async || (self.invokers().await == json!({"invoker0": state})).then_some(());
+        until(&format!("that the invoker is {state}"), 4000, there).await;
     }
 
     async fn overloads(&self) -> Option<String> {

@@ -602,28 +602,30 @@ impl Answer {
     }
 }
 
-/// Waits for a condition, up to a deadline.
-pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
-    for _ in 0..1000 {
-        if condition() {
-            return;
+/// Asks every 5 ms until there is an answer, `most` times. The time may be virtual, so that a minute is nothing.
+pub(crate) async fn until<T>(what: &str, most: u32, ask: impl AsyncFn() -> Option<T>) -> T {
+    for _ in 0..most {
+        if let Some(answer) = ask().await {
+            return answer;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     panic!("{what} did not come true");
 }
 
-/// The record of an activation, once it is there. The time may be virtual, so that a minute is nothing.
+/// Waits for a condition, up to a deadline.
+pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
+    until(what, 1000, async || condition().then_some(())).await;
+}
+
+/// The record of an activation, once it is there.
 pub(crate) async fn record(kit: &Kit, id: impl std::fmt::Display) -> Value {
     let path = format!("/activations/{id}");
-    for _ in 0..30_000 {
+    until(&format!("a record of {id}"), 30_000, async || {
         let answer = kit.get(&path).await;
-        if answer.status == 200 {
-            return answer.json;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("{id} has no record");
+        (answer.status == 200).then_some(answer.json)
+    })
+    .await
 }
 
 /// An annotation of a record or an entity; `null` if it is not there.
