@@ -1,5 +1,6 @@
 //! The embedded store with many records, in a process of its own so that its memory can be told apart.
 
+use crate::inside::store::{TOGETHER, namespace, record, start, take_in};
 use crate::rounds::in_turn;
 use crate::stats::{median, percentile};
 use base::clock::{Clock, SystemClock};
@@ -11,16 +12,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{ActivationQuery, Intent, Ticket};
+use store::{ActivationQuery, Ticket};
 use store_embedded::{Config, Stores, open};
-use types::{Activation, ActivationId, ByteSize};
+use types::ByteSize;
 
-/// How many namespaces the records are of; one of them has half of all.
-const NAMESPACES: u64 = 100;
-/// How many activations a second are imitated by the starts of the records.
-const RECORDS_A_SECOND: u64 = 1000;
-/// How many activations are under way at a time.
-const TOGETHER: u64 = 1000;
 /// Records in the store that the large one is compared with.
 pub const SMALL: u64 = 10_000;
 /// How often each query is timed in a round.
@@ -89,7 +84,7 @@ async fn measure(dir: &Path, rounds: usize, sizes: &[u64]) -> io::Result<Shown> 
             Config { dir: Some(dir.to_owned()), retention_size, retention_age: age, ..Config::default() };
         open(&config, clock.clone()).map_err(io::Error::other)
     };
-    let begin = clock.unix_millis() - sizes.iter().max().copied().unwrap_or(SMALL) * 1000 / RECORDS_A_SECOND;
+    let begin = clock.unix_millis() - sizes.iter().max().copied().unwrap_or(SMALL);
     drop(reopen(&large_dir, keep)?);
     let empty = bytes_below(&large_dir);
     let large = reopen(&large_dir, keep)?;
@@ -126,27 +121,14 @@ async fn measure(dir: &Path, rounds: usize, sizes: &[u64]) -> io::Result<Shown> 
 /// Accepts, starts and stores records as a server does.
 async fn fill(stores: &Stores, from: u64, to: u64, begin: u64) -> io::Result<()> {
     let activations = &stores.activations;
-    let body = bytes::Bytes::from(vec![b'x'; 600]);
     let mut last = Ticket::default();
-    for first in (from..to).step_by(usize::try_from(TOGETHER).unwrap_or(1)) {
-        let numbers = first..to.min(first + TOGETHER);
-        let made = numbers.map(|number| record(number, begin).map(Arc::new));
-        let made = made.collect::<io::Result<Vec<Arc<Activation>>>>()?;
-        while stores.usage().map_err(io::Error::other)?.pending_bytes
-            > Config::default().pending_size.as_bytes() * 9 / 10
-        {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        for record in &made {
-            let intent = Intent { activation_id: record.activation_id, body: body.clone() };
-            activations.accept(intent).map_err(io::Error::other)?;
-        }
-        for record in &made {
-            activations.started(record.activation_id).map_err(io::Error::other)?;
-        }
-        for record in &made {
-            last = activations.store(record.clone()).map_err(io::Error::other)?;
-        }
+    let mut next = from;
+    while next < to {
+        let end = to.min(next + TOGETHER as u64);
+        let made: Vec<_> =
+            (next..end).map(|number| record(number, begin).map(Arc::new)).collect::<io::Result<_>>()?;
+        last = take_in(stores, &made).await?;
+        next = end;
     }
     activations.durable(last).await.map_err(io::Error::other)?;
     activations.flush().await.map_err(io::Error::other)
@@ -202,38 +184,6 @@ async fn query(stores: &Stores, records: u64, kind: usize, begin: u64) -> io::Re
     }
     times.sort_unstable();
     Ok((percentile(&times, 0.5) / 1000.0, percentile(&times, 0.99) / 1000.0))
-}
-
-fn namespace(number: u64) -> String {
-    // Half of all are of the first.
-    format!("ns{}", if number.is_multiple_of(2) { 0 } else { number / 2 % NAMESPACES })
-}
-
-fn start(number: u64, begin: u64) -> u64 {
-    begin + number * 1000 / RECORDS_A_SECOND
-}
-
-/// A record as a warm Node.js action leaves it, of about 1 KB.
-fn record(number: u64, begin: u64) -> io::Result<Activation> {
-    let (namespace, start) = (namespace(number), start(number, begin));
-    let spread = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let id = ActivationId::from_bits(u128::from(start) << 80 | u128::from(spread));
-    let action = number / 200 % 10;
-    let text = format!(
-        r#"{{"namespace":"{namespace}","name":"action{action}","version":"0.0.7","subject":"{namespace}",
-        "activationId":"{id}","start":{start},"end":{end},"duration":{duration},
-        "response":{{"result":{{"payload":"{spread:016x}{spread:064b}","list":[1,2,3,{number}]}},"size":180,
-        "status":"success","success":true}},
-        "logs":["2026-11-22T07:15:00.123456Z stdout: request {number} took {duration} ms",
-        "2026-11-22T07:15:00.123789Z stdout: answer {spread:x}"],
-        "annotations":[{{"key":"path","value":"{namespace}/pkg/action{action}"}},
-        {{"key":"kind","value":"nodejs:20"}},{{"key":"waitTime","value":{wait}}},{{"key":"timeout","value":false}},
-        {{"key":"limits","value":{{"timeout":60000,"memory":256,"logs":10,"concurrency":1}}}}],"publish":false}}"#,
-        end = start + spread % 50,
-        duration = spread % 50,
-        wait = spread % 7,
-    );
-    Ok(serde_json::from_str(&text)?)
 }
 
 /// What all files below a directory take of the disk.

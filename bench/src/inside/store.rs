@@ -16,7 +16,9 @@ use tokio::task::LocalSet;
 use types::{Activation, ActivationId, ByteSize};
 
 /// How many activations are under way at a time while records are taken in.
-const TOGETHER: usize = 1000;
+pub(crate) const TOGETHER: usize = 1000;
+/// How many namespaces the records are of; one of them has half of all.
+const NAMESPACES: u64 = 100;
 /// The bytes of an intent: those that a call of a Node.js action with a small argument has.
 pub const INTENT: usize = 600;
 
@@ -79,21 +81,10 @@ pub fn ingest(dir: &Path, records: &[Arc<Activation>]) -> io::Result<Ingest> {
     runtime.block_on(async {
         let (stores, _clock) = reopen(dir)?;
         let activations = &stores.activations;
-        let body = Bytes::from(vec![b'x'; INTENT]);
         let mut last = Ticket::default();
         let started = time::now();
         for some in records.chunks(TOGETHER) {
-            wait_for_room(&stores).await?;
-            for record in some {
-                let intent = Intent { activation_id: record.activation_id, body: body.clone() };
-                activations.accept(intent).map_err(io::Error::other)?;
-            }
-            for record in some {
-                activations.started(record.activation_id).map_err(io::Error::other)?;
-            }
-            for record in some {
-                last = activations.store(record.clone()).map_err(io::Error::other)?;
-            }
+            last = take_in(&stores, some).await?;
         }
         activations.durable(last).await.map_err(io::Error::other)?;
         let elapsed = started.elapsed();
@@ -109,6 +100,25 @@ pub fn ingest(dir: &Path, records: &[Arc<Activation>]) -> io::Result<Ingest> {
     })
 }
 
+/// Accepts, starts and stores records that are under way at the same time, as a server does; answers the last ticket.
+pub(crate) async fn take_in(stores: &Stores, records: &[Arc<Activation>]) -> io::Result<Ticket> {
+    wait_for_room(stores).await?;
+    let activations = &stores.activations;
+    let body = Bytes::from(vec![b'x'; INTENT]);
+    for record in records {
+        let intent = Intent { activation_id: record.activation_id, body: body.clone() };
+        activations.accept(intent).map_err(io::Error::other)?;
+    }
+    for record in records {
+        activations.started(record.activation_id).map_err(io::Error::other)?;
+    }
+    let mut last = Ticket::default();
+    for record in records {
+        last = activations.store(record.clone()).map_err(io::Error::other)?;
+    }
+    Ok(last)
+}
+
 /// Waits while so much waits for the disk that the next thousand might not be taken.
 async fn wait_for_room(stores: &Stores) -> io::Result<()> {
     let most = Config::default().pending_size.as_bytes() * 9 / 10;
@@ -118,20 +128,28 @@ async fn wait_for_room(stores: &Stores) -> io::Result<()> {
     Ok(())
 }
 
-/// That many records as warm Node.js actions leave them, of about 1 KB, a thousand a second; half of them of one of a
-/// hundred namespaces.
+/// That many records as warm Node.js actions leave them; the last one begins about now.
 ///
-/// # Panics
+/// # Errors
 /// Never: the records are valid.
-#[must_use]
-pub fn records(count: u64) -> Vec<Arc<Activation>> {
+pub fn records(count: u64) -> io::Result<Vec<Arc<Activation>>> {
     let begin = time::unix_millis() - count;
-    (0..count).map(|number| Arc::new(record(number, begin))).collect()
+    (0..count).map(|number| record(number, begin).map(Arc::new)).collect()
 }
 
-fn record(number: u64, begin: u64) -> Activation {
-    let namespace = format!("ns{}", if number.is_multiple_of(2) { 0 } else { number / 2 % 100 });
-    let start = begin + number;
+/// The namespace of a record. Half of all are of the first.
+pub(crate) fn namespace(number: u64) -> String {
+    format!("ns{}", if number.is_multiple_of(2) { 0 } else { number / 2 % NAMESPACES })
+}
+
+/// When a record's activation began: a thousand a second, the first at `begin`, in milliseconds since 1970.
+pub(crate) const fn start(number: u64, begin: u64) -> u64 {
+    begin + number
+}
+
+/// A record as a warm Node.js action leaves it, of about 1 KB.
+pub(crate) fn record(number: u64, begin: u64) -> io::Result<Activation> {
+    let (namespace, start) = (namespace(number), start(number, begin));
     let spread = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let id = ActivationId::from_bits(u128::from(start) << 80 | u128::from(spread));
     let action = number / 200 % 10;
@@ -149,5 +167,5 @@ fn record(number: u64, begin: u64) -> Activation {
         duration = spread % 50,
         wait = spread % 7,
     );
-    serde_json::from_str(&text).expect("the record is valid")
+    Ok(serde_json::from_str(&text)?)
 }

@@ -91,7 +91,7 @@ fn accepts(settings: &Settings) -> io::Result<Vec<Row>> {
 fn ingest(settings: &Settings) -> io::Result<(Vec<Row>, usize)> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]
     let count = (RECORDS * settings.period.as_secs_f64()) as u64;
-    let records = store::records(count.max(5000));
+    let records = store::records(count.max(5000))?;
     let scratch = tempfile::tempdir()?;
     let source = scratch.path().join("records");
     write(&source, &records)?;
