@@ -7,6 +7,7 @@ use oxiwhisk_bench::report::publish::{self, Places};
 use oxiwhisk_bench::report::{self, Findings, Machine, Report, Ticks, markdown};
 use oxiwhisk_bench::scenes;
 use oxiwhisk_bench::settings::Settings;
+use oxiwhisk_bench::under_load::Shape;
 use oxiwhisk_bench::{cold, records, round_trips, under_load, yardstick};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -46,6 +47,8 @@ enum Words {
         /// Where the server's process id is written once the load begins.
         #[arg(long)]
         pid_file: PathBuf,
+        #[command(flatten)]
+        shape: Shape,
     },
     /// A yardstick, for its own use.
     #[command(subcommand, hide = true)]
@@ -89,7 +92,7 @@ fn main() -> ExitCode {
         Words::Run(run) => measure(&run),
         Words::List => list(),
         Words::Show { report, places } => read(&report).and_then(|report| deliver(&report, &places)),
-        Words::Load { seconds, pid_file } => load(&pid_file, Duration::from_secs(seconds)),
+        Words::Load { seconds, pid_file, shape } => load(&pid_file, Duration::from_secs(seconds), &shape),
         Words::Compare { first, second, fail_on_worse } => return compare(&first, &second, fail_on_worse),
         Words::Serve(Yard::Http) => yardstick::serve_http(),
         Words::Serve(Yard::Tcp) => round_trips::serve_tcp(),
@@ -107,8 +110,8 @@ fn main() -> ExitCode {
 }
 
 #[expect(clippy::print_stdout, reason = "what was done is said there")]
-fn load(pid_file: &Path, period: Duration) -> io::Result<()> {
-    println!("{}", under_load::serve(pid_file, period)?);
+fn load(pid_file: &Path, period: Duration, shape: &Shape) -> io::Result<()> {
+    println!("{}", under_load::serve(pid_file, period, shape)?);
     Ok(())
 }
 
