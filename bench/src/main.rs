@@ -80,6 +80,9 @@ struct Run {
     /// How many first runs are timed.
     #[arg(long)]
     starts: Option<usize>,
+    /// The largest sizes as well: ten million records.
+    #[arg(long)]
+    large: bool,
     #[command(flatten)]
     places: Places,
     /// What to name as the command that made it; this one, if nothing else.
@@ -128,6 +131,7 @@ fn measure(run: &Run) -> io::Result<()> {
     let mut settings = if run.quick { Settings::quick() } else { Settings::full() };
     settings.rounds = run.rounds.unwrap_or(settings.rounds).max(1);
     settings.starts = run.starts.unwrap_or(settings.starts).max(1);
+    settings.large = run.large;
     settings.period = run.period.map_or(settings.period, Duration::from_millis);
     let scenes = scenes::select(&run.names, &settings)?;
     let ticks = Ticks::now();

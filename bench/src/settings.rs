@@ -15,19 +15,22 @@ pub struct Settings {
     pub period: Duration,
     /// How many first runs are timed.
     pub starts: usize,
+    /// Whether the largest sizes are measured as well.
+    #[serde(default)]
+    pub large: bool,
 }
 
 impl Settings {
     /// All of everything.
     #[must_use]
     pub const fn full() -> Settings {
-        Settings { quick: false, rounds: 7, period: Duration::from_secs(2), starts: 21 }
+        Settings { quick: false, rounds: 7, period: Duration::from_secs(2), starts: 21, large: false }
     }
 
     /// What fits into five minutes on two processors.
     #[must_use]
     pub const fn quick() -> Settings {
-        Settings { quick: true, rounds: 5, period: Duration::from_millis(500), starts: 9 }
+        Settings { quick: true, rounds: 5, period: Duration::from_millis(500), starts: 9, large: false }
     }
 }
 
@@ -48,9 +51,10 @@ impl Settings {
 
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Settings { quick, rounds, period, starts } = self;
+        let Settings { quick, rounds, period, starts, large } = self;
         let quick = if *quick { ", quick" } else { "" };
-        write!(f, "{rounds} rounds of {period:?}, {starts} first runs{quick}")
+        let large = if *large { ", with the largest sizes" } else { "" };
+        write!(f, "{rounds} rounds of {period:?}, {starts} first runs{quick}{large}")
     }
 }
 

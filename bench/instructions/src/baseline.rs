@@ -74,11 +74,32 @@ impl Baseline {
     }
 }
 
+/// What a comparison says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Everything is as it was.
+    Held,
+    /// What is out of bounds, a line each.
+    Broken(Vec<String>),
+    /// The counts were taken elsewhere, which alone makes them differ: in what. Nothing is checked.
+    Elsewhere(Vec<String>),
+}
+
+/// Compares what was counted with what was written down.
+pub(crate) fn verdict(before: &Baseline, now: &Baseline) -> Verdict {
+    let differences = before.environment.differences(&now.environment);
+    if !differences.is_empty() {
+        return Verdict::Elsewhere(differences);
+    }
+    let broken = broken(before, now);
+    if broken.is_empty() { Verdict::Held } else { Verdict::Broken(broken) }
+}
+
 /// What to do when a path has become better.
 const BETTER: &str = "write the better baseline with bench/gate --write";
 
 /// What is out of bounds, a line each.
-pub(crate) fn broken(before: &Baseline, now: &Baseline) -> Vec<String> {
+fn broken(before: &Baseline, now: &Baseline) -> Vec<String> {
     let mut broken = Vec::new();
     for (name, cost) in &now.paths {
         let Some(old) = before.paths.get(name) else {
@@ -142,6 +163,47 @@ mod tests {
         let more = "a allocates more often: 7.1 times instead of 7";
         assert_eq!(outcome(&[("a", 9, 700)], &[("a", 9, 710)]), [more]);
         assert_eq!(outcome(&[("a", 9, 700)], &[("a", 9, 600)]).len(), 1);
+    }
+
+    /// As `bench/gate` does it: with the file, and a path that has become slower since.
+    #[test]
+    fn a_planted_regression_is_caught() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("instructions.json");
+        baseline(&[("queue", 1000, 300), ("record", 500, 0)]).write(&file).unwrap();
+        let before = Baseline::read(&file).unwrap().unwrap();
+        assert_eq!(verdict(&before, &before), Verdict::Held);
+        let planted = baseline(&[("queue", 1100, 400), ("record", 500, 0)]);
+        let expected =
+            ["queue takes 10.0 % more instructions", "queue allocates more often: 4 times instead of 3"];
+        assert_eq!(verdict(&before, &planted), Verdict::Broken(expected.map(str::to_owned).to_vec()));
+    }
+
+    #[test]
+    fn counts_of_another_compiler_are_not_compared_however_far_they_are() {
+        let before = baseline(&[("queue", 1000, 0)]);
+        let mut now = baseline(&[("queue", 9000, 900)]);
+        now.environment.rustc = "rustc 2.0.0".to_owned();
+        let expected = vec!["rustc 2.0.0 here,  there".to_owned()];
+        assert_eq!(verdict(&before, &now), Verdict::Elsewhere(expected));
+    }
+
+    #[test]
+    fn every_part_of_the_environment_counts() {
+        let here = baseline(&[]).environment;
+        assert_eq!(here.differences(&here), [""; 0]);
+        let changes: [fn(&mut Environment) -> &mut String; 5] = [
+            |there| &mut there.rustc,
+            |there| &mut there.target,
+            |there| &mut there.processor,
+            |there| &mut there.libc,
+            |there| &mut there.valgrind,
+        ];
+        for change in changes {
+            let mut there = here.clone();
+            change(&mut there).push('x');
+            assert_eq!(there.differences(&here), [" here, x there"]);
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod environment;
 mod paths;
 mod report;
 
-use baseline::Baseline;
+use baseline::{Baseline, Verdict};
 use environment::Environment;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -48,13 +48,14 @@ fn check(write: bool) -> Result<(), String> {
         return now.write(&file);
     }
     let before = before.ok_or_else(|| format!("there is no {}: bench/gate --write", file.display()))?;
-    let differences = before.environment.differences(&now.environment);
-    if !differences.is_empty() {
-        report::incomparable(&differences);
-        return Ok(());
+    match baseline::verdict(&before, &now) {
+        Verdict::Held => Ok(()),
+        Verdict::Broken(broken) => Err(report::broken(&broken)),
+        Verdict::Elsewhere(differences) => {
+            report::incomparable(&differences);
+            Ok(())
+        }
     }
-    let broken = baseline::broken(&before, &now);
-    if broken.is_empty() { Ok(()) } else { Err(report::broken(&broken)) }
 }
 
 fn baseline_file() -> PathBuf {

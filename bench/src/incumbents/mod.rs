@@ -7,6 +7,7 @@ pub mod hop;
 pub mod nats;
 pub mod redis;
 pub mod servers;
+pub mod wasm;
 
 use crate::report::Row;
 use oxiwhisk_test_e2e::time;

@@ -1,17 +1,19 @@
 //! The scheduler's queues without any shell: how many activations a second they decide about on one thread, from submitting to
 //! the end, found by their keys and locked as in a server.
 
+use super::note::Note;
 use crossbeam_queue::SegQueue;
 use engine::arbiter::{Answer, NamespaceView};
-use engine::queue::{ActionFacts, Command, Event, Message, Queue, QueueConfig};
+use engine::queue::{Command, Event, Message as _, Queue, QueueConfig};
 use machine::{Instant, Machine as _};
 use oxiwhisk_test_e2e::time;
 use parking_lot::Mutex;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use types::{ActivationId, ContainerId, ContainerRef, EntityName, FullyQualifiedName, InvokerId, QueueKey};
-use types::{EntityPath, Revision};
+use types::{
+    ContainerId, ContainerRef, EntityName, EntityPath, FullyQualifiedName, InvokerId, QueueKey, Revision,
+};
 
 /// The exponent of Zipf's law, by which a few queues get most activations.
 const SKEW: f64 = 1.1;
@@ -19,41 +21,6 @@ const SKEW: f64 = 1.1;
 const STEPS: u64 = 1000;
 /// How many keys are drawn ahead.
 const DRAWN: usize = 1 << 16;
-
-#[derive(Clone, Debug)]
-struct Note(u64);
-
-impl Message for Note {
-    type Action = ();
-
-    fn id(&self) -> ActivationId {
-        ActivationId::from_bits(self.0.into())
-    }
-    fn revision(&self) -> Revision {
-        Revision(1)
-    }
-    fn action(&self) -> &() {
-        &()
-    }
-    fn facts(&self) -> ActionFacts {
-        ActionFacts { concurrency: 1, instances: None, memory: 256, blackbox: false }
-    }
-    fn size(&self) -> u64 {
-        256
-    }
-    fn blocking(&self) -> bool {
-        true
-    }
-    fn caused(&self) -> bool {
-        false
-    }
-    fn repeatable(&self) -> bool {
-        false
-    }
-    fn with_action(&self, (): &()) -> Note {
-        self.clone()
-    }
-}
 
 /// Queues with a waiting container each.
 pub struct Queues {
@@ -142,7 +109,8 @@ pub fn crossbeam_rate(period: Duration) -> f64 {
     count / started.elapsed().as_secs_f64()
 }
 
-fn key(number: usize) -> io::Result<QueueKey> {
+/// The key of one of many queues, in one of a hundred namespaces.
+pub(crate) fn key(number: usize) -> io::Result<QueueKey> {
     let name = |text: &str| EntityName::new(text).map_err(io::Error::other);
     let namespace = name(&format!("namespace-{}", number % 100))?;
     let path = EntityPath::of_namespace(&namespace);

@@ -2,7 +2,7 @@
 //! not built yet will be measured against.
 
 use super::{Scene, file};
-use crate::incumbents::{hop::Hop, or_unavailable, servers::Workerd};
+use crate::incumbents::{hop::Hop, or_unavailable, servers::Workerd, wasm};
 use crate::load::{self, Template};
 use crate::report::{Bound, Findings, Row, Side};
 use crate::rounds::in_turn;
@@ -14,8 +14,8 @@ use std::process::Command;
 
 pub(super) const SCENE: Scene = Scene {
     name: "hops",
-    metrics: &["B4", "B5", "B6", "B14", "Y3", "Y4"],
-    about: "nginx and haproxy in front of a function's own server, and workerd",
+    metrics: &["B4", "B5", "B6", "B14", "Y3", "Y4", "Y5"],
+    about: "nginx and haproxy in front of a function's own server, workerd, and wasm instances in a loop",
     quick: false,
     run,
 };
@@ -40,19 +40,33 @@ fn run(settings: &Settings) -> io::Result<Findings> {
         ])
     };
     rows.extend(or_unavailable("B5", what, workerd())?);
-    // Their yardstick, a loop that instantiates and calls, comes with the runtime: it takes a quarter of an hour to build.
-    for (id, what, goal) in [
-        (
-            "B4",
-            "warm rate of a wasm action, a fresh instance for each request ÷ a bare hyper",
-            Bound::AtLeast(0.65),
-        ),
-        ("B14", "instantiating a wasm action in the server ÷ instantiating alone", Bound::AtMost(1.3)),
-    ] {
-        let stretch = if id == "B4" { Bound::AtLeast(0.75) } else { Bound::AtMost(1.1) };
-        rows.push(Row::not_built(id, what, "no wasm runtime", None).aims(goal, stretch));
-    }
+    rows.extend(instances(settings, rate)?);
     Ok(Findings { rows, ..Findings::default() })
+}
+
+/// B4, B14 and Y5: what a lane that runs WebAssembly in the server will be measured against.
+fn instances(settings: &Settings, rate: impl Fn(SocketAddr) -> io::Result<f64>) -> io::Result<Vec<Row>> {
+    const WHY: &str = "no wasm runtime";
+    let hyper = Yardstick::own("http")?;
+    let direct = in_turn(settings.rounds, 1, |_| rate(hyper.address))?;
+    let side = Side::new("hyper", "/s", direct.into_iter().next().unwrap_or_default());
+    let what = "warm rate of a wasm action, a fresh instance for each request ÷ a bare hyper";
+    let mut rows =
+        vec![Row::not_built("B4", what, WHY, Some(side)).aims(Bound::AtLeast(0.65), Bound::AtLeast(0.75))];
+    let what = "instantiating a wasm action in the server ÷ instantiating alone";
+    let measured = || {
+        let found = in_turn(settings.rounds, 1, |_| wasm::measure(settings.period / 2))?.concat();
+        let micros = found.iter().map(|found| found.micros).collect();
+        let rates = found.iter().map(|found| found.rate).collect();
+        let loops = "wasm modules instantiated and called in a loop, in one thread";
+        Ok(vec![
+            Row::not_built("B14", what, WHY, Some(Side::new("alone", "µs", micros)))
+                .aims(Bound::AtMost(1.3), Bound::AtMost(1.1)),
+            Row::value("Y5", loops, Side::new("a fresh instance for each call", "/s", rates)),
+        ])
+    };
+    rows.extend(or_unavailable("B14", what, measured())?);
+    Ok(rows)
 }
 
 /// B6 and Y3

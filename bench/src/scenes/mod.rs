@@ -9,6 +9,7 @@ mod growth;
 mod hops;
 mod idle;
 mod interference;
+mod keeping;
 mod missing;
 mod neighbours;
 mod parity;
@@ -18,6 +19,7 @@ mod records;
 mod sandboxes;
 mod slides;
 mod starts;
+mod waiting;
 mod warm;
 mod warm_python;
 
@@ -65,6 +67,8 @@ pub const ALL: &[Scene] = &[
     neighbours::SCENE,
     growth::SCENE,
     records::SCENE,
+    keeping::SCENE,
+    waiting::SCENE,
     missing::SCENE,
 ];
 

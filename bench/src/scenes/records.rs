@@ -1,4 +1,4 @@
-//! The store with up to ten million records: lists, queries, counts, memory, the disk, and what is left when all go.
+//! The store with up to a million records, or ten: lists, queries, counts, memory, the disk, and what is left when all go.
 
 use super::Scene;
 use crate::records::{QUERIES, SMALL, Shown, Step};
@@ -11,12 +11,13 @@ use std::process::Command;
 pub(super) const SCENE: Scene = Scene {
     name: "records",
     metrics: &["B30"],
-    about: "lists, queries and the disk with up to ten million records",
+    about: "lists, queries and the disk with up to a million records; ten with --large",
     quick: false,
     run,
 };
 
-const SIZES: [u64; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
+const LARGE_SIZES: [u64; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
+const SIZES: [u64; 3] = [10_000, 100_000, 1_000_000];
 const QUICK_SIZES: [u64; 2] = [10_000, 100_000];
 /// Bytes of the disk for each record that Elasticsearch took, as OpenWhisk's slides say (350 to 375, without replicas).
 const ELASTICSEARCH_BYTES: f64 = 350.0;
@@ -25,7 +26,11 @@ const ELASTICSEARCH_FIRST: [(f64, f64); 4] =
     [(1.0061e6, 1.0), (10.1086e6, 3.0), (52.3651e6, 19.0), (118.8401e6, 63.0)];
 
 fn run(settings: &Settings) -> io::Result<Findings> {
-    let sizes = if settings.quick { &QUICK_SIZES[..] } else { &SIZES[..] };
+    let sizes = match settings {
+        Settings { large: true, .. } => &LARGE_SIZES[..],
+        Settings { quick: true, .. } => &QUICK_SIZES[..],
+        _ => &SIZES[..],
+    };
     let scratch = tempfile::tempdir()?;
     let output = Command::new(std::env::current_exe()?)
         .args(["serve", "records"])
