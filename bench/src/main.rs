@@ -80,7 +80,7 @@ struct Run {
     /// How many first runs are timed.
     #[arg(long)]
     starts: Option<usize>,
-    /// The largest sizes as well: ten million records.
+    /// The largest sizes as well: ten million records, ten thousand queues.
     #[arg(long)]
     large: bool,
     #[command(flatten)]

@@ -34,7 +34,9 @@ struct Sizes {
 }
 
 const FULL: Sizes =
-    Sizes { registered: &[1, 10, 100, 1_000, 10_000], containers: &[1, 10, 100, 1_000], queues: 10_000 };
+    Sizes { registered: &[1, 10, 100, 1_000, 10_000], containers: &[1, 10, 100, 1_000], queues: 4_000 };
+/// Each queue without a container takes a start, and the end of a container before it.
+const LARGE: Sizes = Sizes { queues: 10_000, ..FULL };
 const QUICK: Sizes = Sizes { registered: &[1, 10, 100, 1_000], containers: &[1, 10, 100], queues: 1_000 };
 
 /// In so many parts the last step of each is made; each part gives a slope.
@@ -55,7 +57,11 @@ const SCRIPT: &str = "#!/bin/sh\nwhile read -r call; do\n  value=${call#'{\"valu
                       printf '%s\\n' \"${value%%\\}*}}\" >&3\ndone\n";
 
 fn run(settings: &Settings) -> io::Result<Findings> {
-    let sizes = if settings.quick { QUICK } else { FULL };
+    let sizes = match settings {
+        Settings { large: true, .. } => LARGE,
+        Settings { quick: true, .. } => QUICK,
+        _ => FULL,
+    };
     let settings = Settings { period: settings.period.min(PERIOD), ..settings.clone() };
     let mut found = registered(&settings, sizes.registered)?;
     let more = containers(&settings, &sizes)?;
