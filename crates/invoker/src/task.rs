@@ -54,6 +54,8 @@ pub(crate) struct Task {
     provided: (u64, u64),
     /// The calls that are under way.
     calls: FuturesUnordered<BoxFuture<'static, Done>>,
+    /// Activations that are over and have no record yet; at most as many as are open.
+    ended: Vec<ActivationId>,
     out: Vec<Command>,
     armed: Armed,
 }
@@ -99,7 +101,7 @@ impl Task {
         let proxy = Proxy::new(invoker.config.proxy, spec, assignment, &mut out);
         let (open, calls) = (Vec::new(), FuturesUnordered::new());
         let (container, loaded, provided, armed) = (None, None, (0, 0), Armed::new());
-        Task { invoker, id, proxy, container, loaded, open, provided, calls, out, armed }
+        Task { invoker, id, proxy, container, loaded, open, provided, calls, ended: Vec::new(), out, armed }
     }
 
     /// Lives until nothing is left of the container.
@@ -110,11 +112,14 @@ impl Task {
                 biased;
                 Some(done) = self.calls.next(), if !self.calls.is_empty() => self.done(done),
                 Some(mail) = mailbox.recv() => self.hear(mail),
+                // Last, so that the container runs the next activation while the record of this one is made.
+                () = std::future::ready(()), if !self.ended.is_empty() => self.keep_ended(),
             }
             let deadline = self.proxy.next_deadline();
             let (alarm, id) = (&self.invoker.alarm, self.id);
             alarm.arm(&self.armed, deadline, || Wake::Container(id));
         }
+        self.keep_ended();
         self.invoker.forget(self.id);
         // What was sent before the mailbox went still wants an answer.
         mailbox.close();
@@ -215,7 +220,7 @@ impl Task {
                 Command::Initialise { activation } => self.initialise(activation),
                 Command::Run { activation } => self.run_code(activation),
                 Command::TakeLogs { activation } => self.take_logs(activation),
-                Command::Finish { activation } => self.finish(activation),
+                Command::Finish { activation } => self.ended.push(activation),
                 Command::Pause => {
                     self.on_container(|container| async move { Done::Paused(container.pause().await) });
                 }
@@ -321,6 +326,12 @@ impl Task {
         self.on_container(move |container| async move {
             Done::Logs { activation, logs: container.logs(activation, limit).await }
         });
+    }
+
+    fn keep_ended(&mut self) {
+        for activation in std::mem::take(&mut self.ended) {
+            self.finish(activation);
+        }
     }
 
     /// Hands the record to the store and the result to the controller that waits.

@@ -1,6 +1,7 @@
 //! Handing activations to containers, and what comes back.
 
 use super::backlog::Accepted;
+use super::decide::Rules;
 use super::fleet::{Due, Flight, Slot};
 use super::{Command, DropReason, Message, Phase, Queue};
 use machine::Instant;
@@ -31,10 +32,20 @@ impl<M: Message> Queue<M> {
         self.sweep_at.get_or_insert(recall);
     }
 
+    /// The container that gets the next activation, if one has room and the width of the queue lets it work.
+    pub(super) fn free(&mut self, now: Instant) -> Option<Slot> {
+        let best = self.fleet.best()?;
+        let Rules::Predictive(rules) = &self.config.rules else { return Some(best) };
+        let waited = self.backlog.front().map_or(Duration::ZERO, |first| now - first.since);
+        let admits = self.width.admits(now, self.fleet.in_flight(), waited, rules.least_target);
+        admits.then_some(best)
+    }
+
     /// Hands out what waits, as long as a container has room.
     pub(super) fn pump(&mut self, now: Instant, out: &mut Vec<Command<M>>) {
         while self.phase != Phase::Disowned
-            && let Some(slot) = self.fleet.best()
+            && !self.backlog.is_empty()
+            && let Some(slot) = self.free(now)
         {
             let Some(accepted) = self.backlog.pop(&self.config) else { return };
             self.dispatch(now, slot, accepted, out);
@@ -51,10 +62,13 @@ impl<M: Message> Queue<M> {
         out: &mut Vec<Command<M>>,
     ) {
         let Some(slot) = self.fleet.find(container) else { return };
-        if self.fleet.land(slot, activation, None, now).is_none() {
-            return;
-        }
+        let in_flight = self.fleet.in_flight();
+        let Some(flight) = self.fleet.land(slot, activation, None, now) else { return };
         self.demand.finished(run);
+        // Activations that share a container share its processor as well: nothing is to be learned about others.
+        if self.live.as_ref().is_some_and(|live| live.facts.concurrency == 1) {
+            self.width.ended(now, now - flight.accepted.since, run, in_flight);
+        }
         if healthy {
             self.breaker.finished_well();
             self.repay_with(now, slot, out);
@@ -65,7 +79,8 @@ impl<M: Message> Queue<M> {
         self.release_if_parted(slot, out);
         self.pump(now, out);
         let is_calm = self.phase == Phase::Serving && !self.live.as_ref().is_some_and(|live| live.deleted);
-        if is_calm && self.backlog.is_empty() && !self.supply.is_expecting() {
+        let suffices = self.backlog.is_empty() || self.fleet.best().is_some();
+        if is_calm && suffices && !self.supply.is_expecting() {
             self.watch_surplus(now);
         } else {
             self.settle(now, out);

@@ -25,6 +25,7 @@ mod event;
 mod fleet;
 mod orders;
 mod scale;
+mod width;
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ use demand::Demand;
 use fleet::Fleet;
 use machine::{Instant, Machine};
 use scale::Supply;
+use width::Width;
 use types::{ActivationId, ContainerRef, Revision};
 
 /// One action's queue for one namespace.
@@ -52,6 +54,7 @@ pub struct Queue<M: Message> {
     fleet: Fleet<M>,
     demand: Demand,
     breaker: Breaker,
+    width: Width,
     supply: Supply,
     next_turn: u64,
     /// When to look for dispatches that were not heard of.
@@ -114,6 +117,7 @@ impl<M: Message> Queue<M> {
             fleet: Fleet::new(),
             demand,
             breaker: Breaker::new(),
+            width: Width::default(),
             supply: Supply::new(number),
             next_turn: 0,
             sweep_at: None,
@@ -131,18 +135,19 @@ impl<M: Message> Queue<M> {
         self.check_phase(now)?;
         self.see_revision(now, &message, out);
         self.demand.arrived(now);
-        let waits = self.fleet.best().is_none();
-        if waits {
+        let free = self.free(now);
+        if free.is_none() {
             self.check_room(now)?;
         }
         self.retire_at = None;
         let accepted = Accepted { message, turn: self.next_turn, since: now, attempts: 0 };
         self.next_turn += 1;
-        if let Some(slot) = self.fleet.best() {
+        if let Some(slot) = free.filter(|_| self.backlog.is_empty()) {
             self.dispatch(now, slot, accepted, out);
             return Ok(());
         }
         self.backlog.insert(accepted, &self.config);
+        self.pump(now, out);
         self.settle(now, out);
         Ok(())
     }
@@ -196,6 +201,7 @@ impl<M: Message> Queue<M> {
         if let Some(up_to) = before {
             self.breaker = Breaker::new();
             self.demand.new_revision();
+            self.width = Width::default();
             self.supply.new_revision();
             self.let_all_go(now);
             out.push(Command::RemoveOutdated { up_to });
@@ -339,6 +345,7 @@ impl<M: Message> Machine for Queue<M> {
         self.drop_expired(now, out);
         self.ask_again_if_due(now, out);
         self.retire_if_due(now, out);
+        self.pump(now, out);
         self.settle(now, out);
     }
 

@@ -163,6 +163,12 @@ impl<M: Message> Queue<M> {
             self.want_nothing(out);
             return;
         }
+        // What waits although a container is free waits for the width of the queue.
+        if self.fleet.best().is_some() {
+            self.want_nothing(out);
+            self.supply.check_at = Some(now + self.check_interval());
+            return;
+        }
         if !self.breaker.is_open(now) {
             self.supply.check_at = self.breaker.closed_until();
             return;

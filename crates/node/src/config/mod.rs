@@ -84,6 +84,9 @@ base::config_section! {
         /// Where files are kept. By default `/var/lib/oxiwhisk` for root, and for others `oxiwhisk` in
         /// `$XDG_DATA_HOME` or `~/.local/share`.
         pub data_dir: Option<PathBuf> = None,
+        /// How many threads serve requests and containers. 0: as many as half of the machine's processors, because the
+        /// functions need the other half.
+        pub threads: usize = 0,
         /// How many connections may be open at a time; further ones wait until one of them closes.
         pub max_connections: usize = 16_384,
         /// How long a connection may take to send the head of a request, may stay idle between two, and may take nothing
@@ -222,11 +225,23 @@ impl Admin {
     }
 }
 
+/// The most threads that a server may be told to have; more would only wait for processors.
+const MOST_THREADS: usize = 1024;
+
 impl Server {
     /// The address of the REST API as functions are told it (RUN-05).
     #[must_use]
     pub fn api_host(&self) -> String {
         self.api_host.clone().unwrap_or_else(|| self.url())
+    }
+
+    /// How many threads that are; at least one.
+    #[must_use]
+    pub fn worker_threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, |processors| processors.get().div_ceil(2)),
+            threads => threads,
+        }
     }
 
     /// Where a client on this machine finds it.
@@ -241,6 +256,7 @@ impl Server {
     }
 
     fn check(&self, checks: &mut Checks<'_>) {
+        checks.require(self.threads <= MOST_THREADS, "threads", "at most 1024");
         checks.require(self.max_connections > 0, "max_connections", "at least 1");
         checks.require(!self.idle_timeout.is_zero(), "idle_timeout", "more than 0 s");
     }

@@ -32,7 +32,7 @@ fn examine(args: &DoctorArgs) -> Result<Vec<Probe>, Exit> {
             (node::Config::default(), vec![broken])
         }
     };
-    probes.extend(runtime()?.block_on(node::doctor(&config)));
+    probes.extend(runtime(&config)?.block_on(node::doctor(&config)));
     Ok(probes)
 }
 

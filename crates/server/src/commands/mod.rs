@@ -5,7 +5,7 @@ pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod standalone;
 
-use node::StartError;
+use node::{Config, StartError};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -69,9 +69,10 @@ pub(crate) fn print(text: &str) {
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
-/// A runtime with as many threads as the machine has processors.
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
+/// A runtime with as many threads as `server.threads` says.
+pub(crate) fn runtime(config: &Config) -> Result<tokio::runtime::Runtime, Exit> {
     tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.server.worker_threads())
         .enable_all()
         .thread_name("oxiwhisk")
         .build()

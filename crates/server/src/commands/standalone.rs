@@ -19,7 +19,7 @@ fn start(args: &StandaloneArgs) -> Result<(), Exit> {
     let config = config::load(args.file().map(AsRef::as_ref), args.overrides())?;
     base::telemetry::install(&config.log);
     node::host::raise_file_limit();
-    let runtime = runtime()?;
+    let runtime = runtime(&config)?;
     let result = runtime.block_on(serve(config));
     // Nothing that still runs is worth waiting for: what was accepted is on the disk.
     runtime.shutdown_background();
