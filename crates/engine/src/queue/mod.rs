@@ -40,8 +40,8 @@ use demand::Demand;
 use fleet::Fleet;
 use machine::{Instant, Machine};
 use scale::Supply;
-use width::Width;
 use types::{ActivationId, ContainerRef, Revision};
+use width::Width;
 
 /// One action's queue for one namespace.
 #[derive(Debug)]

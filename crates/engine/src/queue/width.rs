@@ -68,7 +68,13 @@ impl Width {
     /// Whether a container may get an activation beside those `in_flight`, where the first that waits has done so for
     /// `waited`. The width must not keep anybody waiting whose container does not come back: it goes when one has waited
     /// for longer than `patience`, and for twice what was usual.
-    pub(super) fn admits(&mut self, now: Instant, in_flight: u32, waited: Duration, patience: Duration) -> bool {
+    pub(super) fn admits(
+        &mut self,
+        now: Instant,
+        in_flight: u32,
+        waited: Duration,
+        patience: Duration,
+    ) -> bool {
         let Some(limit) = self.limit else { return true };
         if in_flight < limit {
             return true;
@@ -118,7 +124,8 @@ impl Width {
         if now < self.hold_until || window.shortest.is_none_or(|shortest| shortest > SHORT) {
             return;
         }
-        let wider = self.limit.filter(|_| window.held && self.wider_next).map(|limit| limit.saturating_mul(2));
+        let wider =
+            self.limit.filter(|_| window.held && self.wider_next).map(|limit| limit.saturating_mul(2));
         let narrower = (window.most > 1).then(|| window.most.div_ceil(2));
         if let Some(limit) = wider.or(narrower) {
             self.tried = Some(Try { before: self.limit, wider: wider.is_some() });

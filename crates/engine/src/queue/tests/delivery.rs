@@ -332,3 +332,59 @@ impl Bed {
         self.on(finished(0, 1));
     }
 }
+
+/// Two containers and two callers that call again at once, until the queue has found out that one container does as well.
+fn narrowed() -> (Bed, u64) {
+    let mut bed = Bed::warm(2);
+    let mut next = 1;
+    bed.submit(next);
+    let mut on = std::collections::VecDeque::from([(next, 2)]);
+    // The second run takes twice as long as one alone: there is but one processor.
+    for _ in 0..3_000 {
+        next += 1;
+        on.extend(runs(&bed.submit(next)));
+        let (id, at) = on.pop_front().expect("something runs");
+        bed.now += Duration::from_micros(100);
+        let event = Event::Finished {
+            container: container(at),
+            activation: activation(id),
+            init: None,
+            run: Duration::from_micros(100 * (1 + on.len() as u64)),
+            healthy: true,
+        };
+        on.extend(runs(&bed.on(event)));
+    }
+    while let Some((id, at)) = on.pop_front() {
+        on.extend(runs(&bed.on(finished(id, at))));
+    }
+    (bed, next)
+}
+
+/// Which activations were handed to which containers.
+fn runs(texts: &[String]) -> Vec<(u64, u64)> {
+    let run = |text: &String| {
+        let (id, at) = text.strip_prefix("run ")?.split_once(" on ")?;
+        Some((id.parse().unwrap(), at.parse().unwrap()))
+    };
+    texts.iter().filter_map(run).collect()
+}
+
+#[test]
+fn runs_that_need_a_processor_wait_for_a_hot_container_though_another_is_free() {
+    let (mut bed, last) = narrowed();
+    assert_eq!(runs(&bed.submit(last + 1)).len(), 1);
+    assert!(bed.submit(last + 2).is_empty(), "no container, and no order for one");
+    assert_eq!(bed.queue.stats().serving, 2);
+}
+
+#[test]
+fn nobody_waits_long_behind_a_slow_run_while_a_container_is_free() {
+    let (mut bed, last) = narrowed();
+    bed.submit(last + 1);
+    bed.submit(last + 2);
+    let texts = bed.pass(45);
+    assert_eq!(runs(&texts).len(), 1, "{texts:?}");
+    // Nor does anybody who comes later, and the order of arrival holds.
+    bed.on(finished(last + 2, runs(&texts)[0].1));
+    assert_eq!(runs(&bed.submit(last + 3)), [(last + 3, runs(&texts)[0].1)]);
+}
