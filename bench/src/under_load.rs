@@ -19,6 +19,9 @@ pub struct Shape {
     /// An action of Node.js, not a native one.
     #[arg(long)]
     node: bool,
+    /// How many bytes more each call takes in and gives back.
+    #[arg(long, default_value_t = 0)]
+    bytes: usize,
 }
 
 /// Starts a server, warms an action up, writes the server's process id to `pid_file`, and keeps the server under load
@@ -33,7 +36,8 @@ pub fn serve(pid_file: &Path, period: Duration, shape: &Shape) -> io::Result<Str
     } else {
         platform.put_native("action")?;
     }
-    let templates = [platform.template("action")];
+    let members = format!(",\"data\":\"{}\"", "x".repeat(shape.bytes));
+    let templates = [platform.template_with("action", &members)];
     platform.run(&templates, shape.connections, Duration::from_secs(1))?;
     std::fs::write(pid_file, platform.pid().to_string())?;
     let before = platform.cpu_time();

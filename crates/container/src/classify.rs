@@ -199,15 +199,11 @@ fn deeper_than(depth: usize, text: &[u8]) -> bool {
     if text.len() <= 2 * depth {
         return false;
     }
-    let (mut level, mut in_string, mut escaped) = (0usize, false, false);
-    for &byte in text {
-        if in_string {
-            in_string = escaped || byte != b'"';
-            escaped = !escaped && byte == b'\\';
-            continue;
-        }
+    let (mut level, mut at) = (0usize, 0);
+    while let Some(byte) = text.get(at) {
+        at += 1;
         match byte {
-            b'"' => in_string = true,
+            b'"' => at = json::behind_string(text, at),
             b'{' | b'[' => level += 1,
             b'}' | b']' => level = level.saturating_sub(1),
             _ => {}

@@ -1,5 +1,6 @@
 //! JSON that is passed through rather than looked into.
 
+use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -20,6 +21,18 @@ pub fn raw<T: serde::Serialize + ?Sized>(value: &T) -> Raw {
         Ok(raw) => Arc::from(raw),
         Err(error) => panic!("a value that cannot be written as JSON: {error}"),
     }
+}
+
+/// The text of a value as bytes to be sent, which are not copied.
+#[must_use]
+pub fn bytes(value: Raw) -> Bytes {
+    struct Text(Raw);
+    impl AsRef<[u8]> for Text {
+        fn as_ref(&self) -> &[u8] {
+            self.0.get().as_bytes()
+        }
+    }
+    Bytes::from_owner(Text(value))
 }
 
 /// Writes a JSON text with its quotation marks, as serde does.
@@ -83,27 +96,55 @@ pub fn compacted(value: &RawValue) -> Raw {
 /// Drops the white space between the tokens of a valid JSON text; borrows where there is none.
 #[must_use]
 pub fn compact(text: &str) -> Cow<'_, str> {
-    let blank = |byte: u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
+    let bytes = text.as_bytes();
     let mut kept: Option<Vec<u8>> = None;
-    let (mut in_string, mut escaped) = (false, false);
-    for (at, &byte) in text.as_bytes().iter().enumerate() {
-        if in_string {
-            in_string = escaped || byte != b'"';
-            escaped = !escaped && byte == b'\\';
-        } else if blank(byte) {
-            kept.get_or_insert_with(|| text.as_bytes()[..at].to_vec());
-            continue;
-        } else {
-            in_string = byte == b'"';
-        }
-        if let Some(kept) = &mut kept {
-            kept.push(byte);
+    // What lies before `copied` is kept or was dropped.
+    let (mut copied, mut at) = (0, 0);
+    while let Some(&byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'"' => at = behind_string(bytes, at),
+            b' ' | b'\n' | b'\r' | b'\t' => {
+                let kept = kept.get_or_insert_with(|| Vec::with_capacity(bytes.len()));
+                kept.extend_from_slice(&bytes[copied..at - 1]);
+                copied = at;
+            }
+            _ => {}
         }
     }
     match kept {
         None => Cow::Borrowed(text),
         // Only whole ASCII characters were taken out, so what is left is still UTF-8.
-        Some(kept) => String::from_utf8(kept).map_or(Cow::Borrowed(text), Cow::Owned),
+        Some(mut kept) => {
+            kept.extend_from_slice(&bytes[copied..]);
+            String::from_utf8(kept).map_or(Cow::Borrowed(text), Cow::Owned)
+        }
+    }
+}
+
+/// Where a string ends whose first character behind the quotation mark is at `from`: the place behind its other mark, or
+/// the end of the text. Long strings are passed over in steps, because they are most of what great values consist of.
+#[must_use]
+pub fn behind_string(text: &[u8], mut from: usize) -> usize {
+    const STEP: usize = 32;
+    loop {
+        while let Some(step) = text.get(from..from + STEP)
+            && step.iter().fold(true, |plain, byte| plain & (*byte != b'"') & (*byte != b'\\'))
+        {
+            from += STEP;
+        }
+        // In the next step is one of the two, or fewer bytes are left.
+        loop {
+            match text.get(from) {
+                None => return text.len(),
+                Some(b'"') => return from + 1,
+                Some(b'\\') => {
+                    from += 2;
+                    break;
+                }
+                Some(_) => from += 1,
+            }
+        }
     }
 }
 
@@ -346,6 +387,23 @@ mod tests {
         assert_eq!(compact(r#"{"a":"\" x \\"}"#), r#"{"a":"\" x \\"}"#);
         assert_eq!(compact(r#"{"a":"\\" , "b":1}"#), r#"{"a":"\\","b":1}"#);
         assert!(matches!(compact("[1]"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn strings_of_every_length_are_passed_over_whole() {
+        for length in 0..100 {
+            for special in ["", r#"\""#, r"\\", "ä", r#"\\\""#] {
+                for before in 0..=length {
+                    let string =
+                        format!("\"{}{special}{}\"", " ".repeat(before), "x".repeat(length - before));
+                    assert_eq!(behind_string(string.as_bytes(), 1), string.len(), "{string}");
+                    assert_eq!(compact(&format!("[{string} , 1]")), format!("[{string},1]"));
+                }
+            }
+        }
+        for open in ["\"abc", "\"abc\\", "\""] {
+            assert_eq!(behind_string(open.as_bytes(), 1), open.len(), "{open}");
+        }
     }
 
     #[test]

@@ -33,6 +33,11 @@ impl Runtime {
 
 /// A session, and what its other side does until it returns, which ends the runtime.
 fn session(dialect: Dialect, live: impl FnOnce(Runtime) + Send + 'static) -> LineSession {
+    session_of(dialect, LIMIT, live)
+}
+
+/// The same with another limit of results.
+fn session_of(dialect: Dialect, limit: u64, live: impl FnOnce(Runtime) + Send + 'static) -> LineSession {
     let pipe = || pipe_with(PipeFlags::CLOEXEC).unwrap();
     let (commands, command) = pipe();
     let (result, results) = pipe();
@@ -46,7 +51,7 @@ fn session(dialect: Dialect, live: impl FnOnce(Runtime) + Send + 'static) -> Lin
             stderr: File::from(stderr_end),
         });
     });
-    let limits = SessionLimits { result: ByteSize::bytes(LIMIT), logs: ByteSize::bytes(1000) };
+    let limits = SessionLimits { result: ByteSize::bytes(limit), logs: ByteSize::bytes(1000) };
     LineSession::start(Pipes { command, result, stdout, stderr }, dialect, limits, TestClock::new()).unwrap()
 }
 
@@ -131,6 +136,55 @@ async fn cls_12_an_answer_is_cut_at_the_limit_exactly_and_the_rest_counted() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn cls_12_long_answers_are_whole_and_cut_at_the_limit_exactly() {
+    const GREAT: usize = 400_000;
+    let lengths =
+        [8191, 8192, 8193, 65_535, 65_536, 65_537, 80_000, GREAT - 1, GREAT, GREAT + 1, 2_000_000, 10];
+    // Each byte differs from those around it, so that none can be lost or doubled unseen.
+    let body =
+        |length: usize| -> String { (0..length).map(|at| char::from(b'a' + (at % 23) as u8)).collect() };
+    let session = session_of(Dialect::Launcher, GREAT as u64, move |mut runtime| {
+        for length in lengths {
+            let written = format!("+{}\n", body(length));
+            if runtime.line().is_empty() || runtime.results.write_all(written.as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    for length in lengths {
+        let answer = session.run(&request("{}"), ENOUGH).await;
+        let Answer::Reply { ok: true, body: kept, cut_from } = answer else { panic!("{answer:?}") };
+        assert_eq!(cut_from, (length > GREAT).then_some(length as u64));
+        assert!(kept == body(length.min(GREAT)), "{length}");
+    }
+}
+
+#[tokio::test]
+async fn what_stands_behind_a_long_line_is_the_next_one() {
+    #[derive(Debug, Default)]
+    struct Lengths(parking_lot::Mutex<Vec<usize>>);
+    impl crate::ResponseStream for Lengths {
+        fn begin(&self, _: Bytes) {}
+
+        fn chunk(&self, bytes: Bytes) {
+            self.0.lock().push(bytes.len());
+        }
+    }
+    let session = session_of(Dialect::Launcher, 1 << 20, |mut runtime| {
+        runtime.line();
+        // Four letters are three bytes.
+        let chunk = |letters: usize| format!("c{}\n", "A".repeat(letters));
+        let written = [chunk(80_000), chunk(4), chunk(120_000), chunk(9000), "+{}\n".to_owned()].concat();
+        runtime.results.write_all(written.as_bytes()).unwrap();
+        runtime.line();
+    });
+    let lengths = Arc::new(Lengths::default());
+    let request = RunRequest { stream: Some(lengths.clone()), ..request("{}") };
+    assert_eq!(session.run(&request, ENOUGH).await, reply(true, "{}"));
+    assert_eq!(*lengths.0.lock(), [60_000, 3, 90_000, 6750]);
 }
 
 #[tokio::test]

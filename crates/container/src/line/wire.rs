@@ -28,6 +28,13 @@ pub(super) const CHUNK: usize = 8 << 10;
 /// The greatest command buffer that is kept for the next call.
 const KEPT_COMMAND: usize = 64 << 10;
 
+/// What a pipe holds as it is made.
+const NARROW: usize = 64 << 10;
+
+/// What a pipe is to hold once a line did not fit into one: as much as the kernel lets an ordinary user's hold. The memory
+/// is taken as it is filled.
+const WIDE: usize = 1 << 20;
+
 /// The pipes and what is under way on them.
 #[derive(Debug)]
 pub(super) struct Wire {
@@ -42,8 +49,16 @@ pub(super) struct Wire {
     rest: Vec<u8>,
     /// What every read goes into first.
     scratch: Vec<u8>,
+    /// Which pipes were made to hold more.
+    widened: Widened,
     /// Why nothing more can be said to the process.
     broken: Option<&'static str>,
+}
+
+#[derive(Debug, Default)]
+struct Widened {
+    command: bool,
+    result: bool,
 }
 
 /// This server's ends of the pipes, watched.
@@ -90,6 +105,7 @@ impl Wire {
             incoming: Incoming::default(),
             rest: Vec::new(),
             scratch: Vec::with_capacity(CHUNK),
+            widened: Widened::default(),
             broken: None,
         })
     }
@@ -112,6 +128,9 @@ impl Wire {
         self.written = 0;
         self.incoming = Incoming::default();
         self.rest.clear();
+        if self.outgoing.len() > NARROW {
+            widen(&mut self.widened.command, self.ends.command.get_ref());
+        }
         let answer = tokio::time::timeout(limit, poll_fn(|cx| self.poll_call(cx))).await;
         self.drain_console().await;
         self.settled(answer)
@@ -230,18 +249,31 @@ impl Wire {
             let Ok(mut guard) = ready!(self.ends.result.poll_read_ready(cx)) else {
                 return Poll::Ready(Err(UNREADABLE));
             };
-            self.scratch.clear();
-            match rustix::io::read(self.ends.result.get_ref(), spare_capacity(&mut self.scratch)) {
+            let long = self.incoming.make_room(self.line_limit);
+            let into = if long { &mut self.incoming.kept } else { &mut self.scratch };
+            if !long {
+                into.clear();
+            }
+            let room = into.capacity() - into.len();
+            match rustix::io::read(self.ends.result.get_ref(), spare_capacity(into)) {
                 Ok(0) => return Poll::Ready(Err(CLOSED)),
                 Ok(length) => {
                     // A read that filled less than there was room for has emptied the pipe. The next event says when
                     // there is more, so no further read is needed to find that out.
-                    if length < CHUNK {
+                    if length < room {
                         guard.clear_ready();
                     }
-                    let piece = std::mem::take(&mut self.scratch);
-                    let answer = self.take_in(&piece);
-                    self.scratch = piece;
+                    let answer = if long {
+                        if length >= NARROW {
+                            widen(&mut self.widened.result, self.ends.result.get_ref());
+                        }
+                        self.incoming.take_in_place(length, self.line_limit, &mut self.rest)
+                    } else {
+                        let piece = std::mem::take(&mut self.scratch);
+                        let answer = self.take_in(&piece);
+                        self.scratch = piece;
+                        answer
+                    };
                     if let Some(answer) = answer {
                         return Poll::Ready(Ok(answer));
                     }
@@ -303,9 +335,50 @@ impl Incoming {
             Bytes::from(std::mem::take(&mut self.kept))
         };
         *piece = &piece[end + 1..];
+        Some(self.whole(body))
+    }
+
+    /// Makes room for reading straight into the line, where it has shown to be a long one and more of it is kept.
+    fn make_room(&mut self, limit: usize) -> bool {
+        // Few steps, because each copies what there is; none beyond the limit.
+        const GROWTH: usize = 3;
+        let length = self.kept.len();
+        if length < CHUNK || length >= limit {
+            return false;
+        }
+        if self.kept.capacity() - length < NARROW {
+            // One more than the limit, for the line end.
+            self.kept.reserve_exact((length * GROWTH).max(NARROW).min(limit - length + 1));
+        }
+        true
+    }
+
+    /// Takes what was read behind the line, as [`Incoming::take_in`] does; what stands behind the line end goes to `rest`.
+    fn take_in_place(&mut self, read: usize, limit: usize, rest: &mut Vec<u8>) -> Option<Answer> {
+        let before = self.kept.len() - read;
+        let end = memchr::memchr(b'\n', &self.kept[before..]);
+        self.length += end.unwrap_or(read) as u64;
+        if let Some(end) = end {
+            rest.extend_from_slice(&self.kept[before + end + 1..]);
+            self.kept.truncate(before + end);
+        }
+        self.kept.truncate(limit);
+        end?;
+        let body = Bytes::from(std::mem::take(&mut self.kept));
+        Some(self.whole(body))
+    }
+
+    fn whole(&mut self, body: Bytes) -> Answer {
         let length = std::mem::take(&mut self.length);
         let cut_from = (length > body.len() as u64).then_some(length);
-        Some(Answer::Reply { ok: true, body, cut_from })
+        Answer::Reply { ok: true, body, cut_from }
+    }
+}
+
+/// Lets a pipe hold more, once. Where the kernel does not want to, lines take more steps.
+fn widen(done: &mut bool, pipe: &OwnedFd) {
+    if !std::mem::replace(done, true) {
+        let _ = rustix::pipe::fcntl_setpipe_size(pipe, WIDE);
     }
 }
 

@@ -139,7 +139,7 @@ where
         Ok(room) => room?,
         Err(_) => return Err(ApiError::unavailable()),
     };
-    match tokio::time::timeout_at(deadline, collect(body, keep)).await {
+    match tokio::time::timeout_at(deadline, collect(body, keep, declared)).await {
         Ok(collected) => {
             let (bytes, length) = collected?;
             Ok(Payload { bytes, length, kind: kind(headers), _room: room })
@@ -148,7 +148,12 @@ where
     }
 }
 
-async fn collect<B: http_body::Body>(body: B, keep: u64) -> Result<(Bytes, u64), ApiError> {
+/// `declared`: how long the body is said to be, so that its pieces go where they stay.
+async fn collect<B: http_body::Body>(
+    body: B,
+    keep: u64,
+    declared: Option<u64>,
+) -> Result<(Bytes, u64), ApiError> {
     let mut body = std::pin::pin!(body);
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
@@ -170,6 +175,7 @@ async fn collect<B: http_body::Body>(body: B, keep: u64) -> Result<(Bytes, u64),
             first = data.copy_to_bytes(size);
         } else {
             if rest.is_empty() {
+                rest.reserve(usize::try_from(declared.unwrap_or_default().min(keep)).unwrap_or_default());
                 rest.extend_from_slice(&first);
             }
             rest.put(data);

@@ -8,12 +8,13 @@ use super::wish::Wish;
 use crate::Controller;
 use crate::api::{ApiError, Reply};
 use crate::config::WaitOver;
+use bytes::Bytes;
 use http::StatusCode;
 use rpc::ActivationMessage;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
-use types::{Activation, ActivationId};
+use types::{Activation, ActivationId, json};
 
 /// What came of waiting for an activation.
 #[derive(Clone, Debug)]
@@ -112,11 +113,10 @@ pub(super) fn finished(record: &Activation, result_only: bool) -> Reply {
         types::StatusCode::ApplicationError | types::StatusCode::DeveloperError => StatusCode::BAD_GATEWAY,
         types::StatusCode::WhiskError => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    let result = record.response.result.as_ref().map_or("{}", |result| result.get());
-    let body = if result_only || result.starts_with('[') {
-        result.as_bytes().to_vec()
-    } else {
-        record::as_answer(record)
+    let body = match &record.response.result {
+        Some(result) if result_only || result.get().starts_with('[') => json::bytes(result.clone()),
+        None if result_only => Bytes::from_static(b"{}"),
+        Some(_) | None => record::as_answer(record).into(),
     };
     Reply::json(status, body).for_activation(record.activation_id)
 }
