@@ -140,7 +140,8 @@ impl Groups {
             if std::fs::create_dir(&dir).is_err() {
                 continue;
             }
-            if let Ok(file) = File::options().write(true).open(dir.join("cgroup.procs")) {
+            // As the platform joins: a thread that moves itself waits for no grace period of the kernel.
+            if let Ok(file) = File::options().write(true).open(dir.join("tasks")) {
                 groups.members.push(file);
             }
             groups.dirs.push(dir);

@@ -157,11 +157,14 @@ impl Cgroups {
 }
 
 impl Group {
-    /// What a process must write itself into, of version 1.
+    /// What a process with a single thread must write a 0 into, of version 1.
+    ///
+    /// A thread that moves itself waits for nobody. To move a process by `cgroup.procs`, the kernel keeps every process
+    /// of the machine from forking, executing and exiting, which takes it a grace period of some 10 ms each time that
+    /// nobody did so a moment before.
     pub(crate) fn joins(&self) -> io::Result<Vec<OwnedFd>> {
-        let open = |(dir, _): &(PathBuf, _)| {
-            Ok(OwnedFd::from(File::options().write(true).open(dir.join("cgroup.procs"))?))
-        };
+        let open =
+            |(dir, _): &(PathBuf, _)| Ok(OwnedFd::from(File::options().write(true).open(dir.join("tasks"))?));
         self.legacy.iter().map(open).collect()
     }
 

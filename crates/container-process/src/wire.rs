@@ -56,7 +56,7 @@ pub(crate) struct ViewFile {
 }
 
 /// What the server asks of the spawner: the first process of a sandbox. With it come the first process' own socket,
-/// the directory of a cgroup of version 2 where `unified` says so, and the `cgroup.procs` files to join.
+/// the directory of a cgroup of version 2 where `unified` says so, and the `tasks` files to join.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Make {
     /// The number of the answer.

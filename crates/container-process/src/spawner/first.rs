@@ -20,7 +20,7 @@ use std::path::Path;
 pub(super) struct Place<'a> {
     /// Joins it to the server.
     pub socket: OwnedFd,
-    /// The `cgroup.procs` files to join, of version 1.
+    /// The `tasks` files to join, of version 1.
     pub joins: Vec<OwnedFd>,
     /// The root that the spawner made.
     pub root: &'a Path,
