@@ -17,10 +17,21 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use types::ByteSize;
 
 /// How many kinds of sandboxes are kept ready at a time; those used longest ago go first.
 const MAX_READY_FORMS: usize = 4;
+
+/// How long a sandbox that was taken has the processors to itself before another is made in its place: about what an
+/// executable takes to its first answer.
+const HEAD_START: Duration = Duration::from_millis(10);
+
+/// When to make another in the place of one that was taken, where so many are left.
+fn refill_after(left: usize) -> Duration {
+    // Whoever comes next would have to wait for one anyway.
+    if left == 0 { Duration::ZERO } else { HEAD_START }
+}
 
 /// What sandboxes differ in before a program runs in them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,10 +76,15 @@ impl Maker {
     /// What the machine refused; nothing is left behind then.
     pub(crate) async fn take(self: &Arc<Maker>, form: &Form, memory: ByteSize) -> io::Result<Arc<Sandbox>> {
         let sandbox = match self.take_ready(form) {
-            Some(sandbox) => sandbox,
-            None => self.make_unless_dropped(form).await?,
+            Some((sandbox, left)) => {
+                self.fill_up(refill_after(left));
+                sandbox
+            }
+            None => {
+                self.fill_up(refill_after(0));
+                self.make_unless_dropped(form).await?
+            }
         };
-        self.fill_up();
         if let Err(error) = sandbox.limit(self.shared.group_limits(memory)) {
             sandbox.destroy().await;
             return Err(error);
@@ -84,7 +100,7 @@ impl Maker {
                 ready.push_front((form, Vec::new()));
             }
         }
-        self.fill_up();
+        self.fill_up(Duration::ZERO);
     }
 
     /// Ends those that are ready.
@@ -95,7 +111,8 @@ impl Maker {
         }
     }
 
-    fn take_ready(&self, form: &Form) -> Option<Arc<Sandbox>> {
+    /// One that is ready, and how many are left.
+    fn take_ready(&self, form: &Form) -> Option<(Arc<Sandbox>, usize)> {
         let mut ready = self.ready.lock();
         let (form, mut sandboxes) = match ready.iter().position(|(known, _)| known == form) {
             Some(at) => ready.remove(at)?,
@@ -108,6 +125,7 @@ impl Maker {
                 other => break other,
             }
         };
+        let taken = taken.map(|sandbox| (sandbox, sandboxes.len()));
         ready.push_front((form, sandboxes));
         let too_many: Vec<_> =
             if ready.len() > MAX_READY_FORMS { ready.drain(MAX_READY_FORMS..).collect() } else { Vec::new() };
@@ -127,13 +145,16 @@ impl Maker {
         told.await.map_err(io::Error::other)?
     }
 
-    /// Makes what is missing, one at a time, in a task of its own; does nothing while that task runs.
-    fn fill_up(self: &Arc<Maker>) {
+    /// Makes what is missing after a while, one at a time, in a task of its own; does nothing while that task runs.
+    fn fill_up(self: &Arc<Maker>, after: Duration) {
         if self.shared.config.ready_sandboxes == 0 {
             return;
         }
         let maker = self.clone();
         spawn("ready sandboxes", OnPanic::Log, async move {
+            if !after.is_zero() {
+                tokio::time::sleep(after).await;
+            }
             // Whoever finds the lock taken leaves; so its holder looks once more after it has let go.
             while maker.missing().is_some() {
                 let Ok(_only) = maker.filling.try_lock() else { return };
@@ -265,5 +286,16 @@ impl Shared {
             // A file that fills /tmp is to be told that there is no space, not to be ended by a signal.
             file_bytes: config.tmp.max(config.shm).as_bytes() + (1 << 20),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_one_is_replaced_at_once_and_others_after_a_head_start() {
+        assert_eq!(refill_after(0), Duration::ZERO);
+        assert_eq!((refill_after(1), refill_after(7)), (HEAD_START, HEAD_START));
     }
 }

@@ -9,5 +9,6 @@ mod leftovers;
 mod life;
 mod limits;
 mod network;
+mod ready;
 mod rootless;
 mod world;
