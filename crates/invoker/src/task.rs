@@ -37,6 +37,10 @@ pub(crate) enum Mail {
     Tick,
 }
 
+/// So many records may wait for something else to be done first; then they are made before anything. Only a container that
+/// runs many activations side by side can come so far.
+const MOST_ENDED: usize = 8;
+
 /// One container and the machine that decides its life.
 pub(crate) struct Task {
     invoker: Arc<Invoker>,
@@ -54,7 +58,7 @@ pub(crate) struct Task {
     provided: (u64, u64),
     /// The calls that are under way.
     calls: FuturesUnordered<BoxFuture<'static, Done>>,
-    /// Activations that are over and have no record yet; at most as many as are open.
+    /// Activations that are over and have no record yet; at most [`MOST_ENDED`] while anything else is done.
     ended: Vec<ActivationId>,
     out: Vec<Command>,
     armed: Armed,
@@ -108,6 +112,9 @@ impl Task {
     pub(crate) async fn run(mut self, mut mailbox: mpsc::Receiver<Mail>) {
         self.carry_out();
         while !self.proxy.is_gone() {
+            if self.ended.len() >= MOST_ENDED {
+                self.keep_ended();
+            }
             tokio::select! {
                 biased;
                 Some(done) = self.calls.next(), if !self.calls.is_empty() => self.done(done),
