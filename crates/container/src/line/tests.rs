@@ -247,12 +247,15 @@ async fn cls_09_after_a_call_that_took_too_long_the_session_is_spent() {
 
 #[tokio::test]
 async fn a_call_that_is_dropped_leaves_nothing_to_be_mistaken_for_the_next_answer() {
-    let session = answering(Dialect::Launcher, |_| {
-        std::thread::sleep(Duration::from_millis(100));
+    let (dropped, given_up) = std::sync::mpsc::channel::<()>();
+    let session = answering(Dialect::Launcher, move |_| {
+        // The answer comes once nobody waits for it any more.
+        let _ = given_up.recv();
         "+{\"late\":true}\n".to_owned()
     });
-    let dropped = tokio::time::timeout(Duration::from_millis(10), session.run(&request("{}"), ENOUGH)).await;
-    assert!(dropped.is_err());
+    let call = tokio::time::timeout(Duration::from_millis(10), session.run(&request("{}"), ENOUGH)).await;
+    assert!(call.is_err());
+    drop(dropped);
     let answer = session.run(&request("{}"), ENOUGH).await;
     assert_eq!(answer, Answer::Exited { detail: "the call before was given up".to_owned() });
 }
