@@ -130,6 +130,21 @@ pub struct Curve {
     pub lines: Vec<Line>,
 }
 
+impl Curve {
+    /// One whose axes are both drawn in powers of ten.
+    #[must_use]
+    pub fn logarithmic(name: &str, title: &str, (x, y): (&str, &str), lines: Vec<Line>) -> Curve {
+        Curve {
+            name: name.to_owned(),
+            title: title.to_owned(),
+            x: x.to_owned(),
+            y: y.to_owned(),
+            logarithmic: (true, true),
+            lines,
+        }
+    }
+}
+
 /// One line of a curve.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Line {

@@ -196,7 +196,7 @@ fn told_of_registered(sizes: &[(usize, Size, Size)], each: Vec<f64>) -> Findings
                 .aims(Bound::AtMost(1.5), Bound::AtMost(0.5)),
         ],
         curves: vec![
-            curve(
+            Curve::logarithmic(
                 "growth-registered",
                 "An activation and reads by the number of registered actions",
                 ("registered actions", "ms"),
@@ -206,7 +206,7 @@ fn told_of_registered(sizes: &[(usize, Size, Size)], each: Vec<f64>) -> Findings
                     line("read of one action", &|size| size.read.clone()),
                 ],
             ),
-            curve(
+            Curve::logarithmic(
                 "growth-registered-memory",
                 "Memory of the server by the number of registered actions",
                 ("registered actions", "MiB"),
@@ -219,17 +219,6 @@ fn told_of_registered(sizes: &[(usize, Size, Size)], each: Vec<f64>) -> Findings
 
 fn millis(micros: &[f64]) -> Vec<f64> {
     micros.iter().map(|micros| micros / 1000.0).collect()
-}
-
-fn curve(name: &str, title: &str, (x, y): (&str, &str), lines: Vec<Line>) -> Curve {
-    Curve {
-        name: name.to_owned(),
-        title: title.to_owned(),
-        x: x.to_owned(),
-        y: y.to_owned(),
-        logarithmic: (true, true),
-        lines,
-    }
 }
 
 /// Warm containers, each of an action of its own, and then queues without.
@@ -304,13 +293,13 @@ fn told_of_containers(points: &[Warm], each: Vec<f64>) -> Findings {
             .aims(Bound::AtMost(4.5), Bound::AtMost(1.8)),
         ],
         curves: vec![
-            curve(
+            Curve::logarithmic(
                 "growth-containers",
                 "An activation by the number of actions with warm containers, called in turn",
                 ("actions", "µs"),
                 vec![line("the platform's time for an activation", &|point| point.costs.clone())],
             ),
-            curve(
+            Curve::logarithmic(
                 "growth-containers-memory",
                 "Memory of the server by the number of actions with warm containers",
                 ("actions", "MiB"),

@@ -137,8 +137,9 @@ fn with_little_memory(traces: &[Trace], config: Config) -> io::Result<(Vec<Row>,
     }
     let names = ["ours"].into_iter().chain(rules.map(|(name, _)| name));
     let lines = names.zip(points).map(|(name, points)| Line { name: name.to_owned(), points });
-    let curve = curve(
-        ("keeping-memory", "Cold starts by the memory for containers"),
+    let curve = Curve::logarithmic(
+        "keeping-memory",
+        "Cold starts by the memory for containers",
         ("memory, GB", "cold starts of 1,000 activations"),
         lines.collect(),
     );
@@ -163,8 +164,9 @@ fn cost_by_price(traces: &[Trace], ours: &[Spent]) -> Curve {
     for (number, (name, _)) in others(PRICE).into_iter().enumerate() {
         lines.push(line(name, &|price| of(traces, others(price)[number].1)));
     }
-    curve(
-        ("keeping-cost", "Cost of keeping containers by the price of idle memory"),
+    Curve::logarithmic(
+        "keeping-cost",
+        "Cost of keeping containers by the price of idle memory",
         ("seconds of waiting for a GB·s", "÷ the clairvoyant optimum"),
         lines,
     )
@@ -183,8 +185,9 @@ fn starts_by_idle(traces: &[Trace], ours: &[Spent]) -> Curve {
     let line = |name: &str, points: Vec<(f64, Estimate)>| Line { name: name.to_owned(), points };
     let by_price = |with: fn(f64) -> Keeping| PRICES.map(|price| point(&of(traces, with(price)))).to_vec();
     let fixed = MINUTES.map(|minutes| Keeping::Fixed(Duration::from_secs(60 * minutes)));
-    curve(
-        ("keeping-idle", "Cold starts by the memory that is idle"),
+    Curve::logarithmic(
+        "keeping-idle",
+        "Cold starts by the memory that is idle",
         ("idle memory on average, GB", "cold starts of 1,000 activations"),
         vec![
             line("ours", vec![point(ours)]),
@@ -194,17 +197,6 @@ fn starts_by_idle(traces: &[Trace], ours: &[Spent]) -> Curve {
             line("the clairvoyant", by_price(|price| Keeping::Clairvoyant { price })),
         ],
     )
-}
-
-fn curve((name, title): (&str, &str), (x, y): (&str, &str), lines: Vec<Line>) -> Curve {
-    Curve {
-        name: name.to_owned(),
-        title: title.to_owned(),
-        x: x.to_owned(),
-        y: y.to_owned(),
-        logarithmic: (true, true),
-        lines,
-    }
 }
 
 fn note(traces: &[Trace], ours: &[Spent], config: Config) -> String {
