@@ -1,8 +1,9 @@
 //! Bringing the journal to the disk: one thread, whose one sync serves all who wait.
 //!
-//! A sync costs the processor more than an activation does, so where many wait it is worth gathering: the thread waits
-//! for as many writes as there were in the last sync and came during it, which is how many callers there are, and at most
-//! for as long as two syncs take. A single caller is never kept waiting by that, since nobody else is to be expected.
+//! A sync costs the processor more than an activation does, so where many wait it is worth gathering. As many writes as
+//! there were in the last sync and came during it is how many callers there are; the thread waits for half of them, so
+//! that one half's activations run while the other half's are on their way to the disk, and at most for as long as two
+//! syncs take. A single caller is never kept waiting by that, since nobody else is to be expected.
 
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
@@ -172,7 +173,8 @@ impl SyncGate {
 
     /// For the thread: what to gather for, when a sync of `served` writes has taken `took`.
     pub(crate) fn group_after(&self, served: u64, took: Duration) -> Group {
-        let expected = served + self.writes.load(Ordering::Relaxed);
+        let callers = served + self.writes.load(Ordering::Relaxed);
+        let expected = callers.div_ceil(2);
         Group { expected, patience: (took * 2).min(LONGEST_GATHERING) }
     }
 
@@ -212,18 +214,18 @@ mod tests {
     }
 
     #[test]
-    fn a_sync_expects_whoever_it_served_and_whoever_came_meanwhile() {
+    fn a_sync_expects_half_of_whoever_it_served_and_whoever_came_meanwhile() {
         let gate = SyncGate::new(0);
-        (0..3).for_each(|_| gate.promised());
+        (0..5).for_each(|_| gate.promised());
         let served = gate.begin();
         (0..2).for_each(|_| gate.promised());
         let group = gate.group_after(served, Duration::from_secs(1));
-        assert_eq!((group.expected, group.patience), (5, LONGEST_GATHERING));
-        // Two are there, and the other three never come: patience ends it.
+        assert_eq!((group.expected, group.patience), (4, LONGEST_GATHERING));
+        // Two are there, and the other two never come: patience ends it.
         gate.asked.lock().urgent = true;
         assert_eq!(gate.next_turn(Duration::from_secs(3600), &group), Turn::Sync);
         let group = gate.group_after(gate.begin(), Duration::ZERO);
-        assert_eq!(group.expected, 2, "who stays away is not expected again");
+        assert_eq!(group.expected, 1, "who stays away is not expected again");
     }
 
     #[test]
