@@ -1,14 +1,15 @@
 //! What a process writes to standard output and standard error, in bounded memory.
 
 use super::journal::Journal;
-use super::wire::CHUNK;
+use super::wire::{CHUNK, watched};
 use crate::LogStream;
 use base::clock::Clock;
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 /// How much of each stream is read at the end of a call at most: as much as the kernel lets an ordinary user's pipe
@@ -16,6 +17,10 @@ use tokio::io::unix::AsyncFd;
 const DRAIN: usize = 1 << 20;
 
 /// Both streams of one process.
+///
+/// Who is woken for every line that a function writes wakes too often: after a short call there is time enough to read them.
+/// So the pipes are watched only when that is asked for. Unwatched they hold what was written until they are drained, or
+/// full.
 #[derive(Debug)]
 pub(super) struct Console {
     streams: [Stream; 2],
@@ -28,9 +33,44 @@ pub(super) struct Console {
 struct Stream {
     name: LogStream,
     /// `None` once it has ended.
-    pipe: Option<AsyncFd<OwnedFd>>,
+    pipe: Option<Pipe>,
     /// A line without its end.
     partial: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Pipe {
+    Unwatched(OwnedFd),
+    Watched(AsyncFd<OwnedFd>),
+}
+
+impl Pipe {
+    /// Where it cannot be watched it stays as it is: its lines come later.
+    fn watched(self) -> Pipe {
+        match self {
+            Pipe::Unwatched(pipe) => match watched(pipe, Interest::READABLE) {
+                Ok(pipe) => Pipe::Watched(pipe),
+                Err(error) => Pipe::Unwatched(error.into_parts().0),
+            },
+            Pipe::Watched(_) => self,
+        }
+    }
+
+    fn unwatched(self) -> Pipe {
+        match self {
+            Pipe::Watched(pipe) => Pipe::Unwatched(pipe.into_inner()),
+            Pipe::Unwatched(_) => self,
+        }
+    }
+}
+
+impl AsFd for Pipe {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Pipe::Unwatched(pipe) => pipe.as_fd(),
+            Pipe::Watched(pipe) => pipe.as_fd(),
+        }
+    }
 }
 
 /// What came of one read.
@@ -44,13 +84,14 @@ enum Read {
 }
 
 impl Console {
+    /// Takes pipes that never make a read wait; they are not watched yet.
     pub(super) fn new(
-        stdout: AsyncFd<OwnedFd>,
-        stderr: AsyncFd<OwnedFd>,
+        stdout: OwnedFd,
+        stderr: OwnedFd,
         journal: Arc<Journal>,
         clock: Arc<dyn Clock>,
     ) -> Console {
-        let stream = |name, pipe| Stream { name, pipe: Some(pipe), partial: Vec::new() };
+        let stream = |name, pipe| Stream { name, pipe: Some(Pipe::Unwatched(pipe)), partial: Vec::new() };
         let streams = [stream(LogStream::Stdout, stdout), stream(LogStream::Stderr, stderr)];
         Console { streams, journal, clock }
     }
@@ -60,15 +101,34 @@ impl Console {
         self.journal = journal;
     }
 
-    /// Reads what there is, and sees to it that the task is woken when there is more.
+    /// From now on [`Console::poll_fill`] is told when there is something.
+    pub(super) fn watch(&mut self) {
+        for stream in &mut self.streams {
+            stream.pipe = stream.pipe.take().map(Pipe::watched);
+        }
+    }
+
+    pub(super) fn unwatch(&mut self) {
+        for stream in &mut self.streams {
+            stream.pipe = stream.pipe.take().map(Pipe::unwatched);
+        }
+    }
+
+    /// Where the pipes are watched, reads what there is, and sees to it that the task is woken when there is more.
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>, scratch: &mut Vec<u8>) {
         for stream in &mut self.streams {
-            while let Some(pipe) = &stream.pipe {
+            while let Some(Pipe::Watched(pipe)) = &stream.pipe {
                 let Poll::Ready(ready) = pipe.poll_read_ready(cx) else {
                     break;
                 };
-                let outcome =
-                    read(&self.journal, stream.name, pipe, &mut stream.partial, scratch, &*self.clock);
+                let outcome = read(
+                    &self.journal,
+                    stream.name,
+                    pipe.as_fd(),
+                    &mut stream.partial,
+                    scratch,
+                    &*self.clock,
+                );
                 match (outcome, ready) {
                     (Read::Full, Ok(_)) => {}
                     (Read::Empty, Ok(mut guard)) => guard.clear_ready(),
@@ -89,10 +149,13 @@ impl Console {
                     break;
                 };
                 // Word that has come already is used up by this read; left alone it would make the next call look.
-                if let Poll::Ready(Ok(mut guard)) = pipe.poll_read_ready(cx) {
+                if let Pipe::Watched(pipe) = pipe
+                    && let Poll::Ready(Ok(mut guard)) = pipe.poll_read_ready(cx)
+                {
                     guard.clear_ready();
                 }
-                match read(&self.journal, stream.name, pipe, &mut stream.partial, scratch, &*self.clock) {
+                let (name, partial) = (stream.name, &mut stream.partial);
+                match read(&self.journal, name, pipe.as_fd(), partial, scratch, &*self.clock) {
                     Read::Full => {}
                     Read::Empty => break,
                     Read::Ended => stream.pipe = None,
@@ -109,13 +172,13 @@ impl Console {
 fn read(
     journal: &Journal,
     name: LogStream,
-    pipe: &AsyncFd<OwnedFd>,
+    pipe: BorrowedFd<'_>,
     partial: &mut Vec<u8>,
     scratch: &mut Vec<u8>,
     clock: &dyn Clock,
 ) -> Read {
     scratch.clear();
-    match rustix::io::read(pipe.get_ref(), spare_capacity(scratch)) {
+    match rustix::io::read(pipe, spare_capacity(scratch)) {
         Ok(0) => Read::Ended,
         Ok(length) => {
             journal.take_in(name, scratch, partial, clock.unix_nanos());

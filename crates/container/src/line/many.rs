@@ -99,6 +99,7 @@ impl Many {
         let Ends { command, result, mut console } = ends;
         let stray = Arc::new(Journal::new(limits.logs));
         console.write_to(stray.clone());
+        console.watch();
         let (calls, outgoing) = (BTreeMap::new(), Vec::new());
         let first = Some(first);
         let state = State { next: 1, calls, outgoing, console, stray, first, logged: 0, broken: None };

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::io::unix::{AsyncFd, AsyncFdRegisterError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio::time::error::Elapsed;
@@ -34,6 +34,10 @@ const NARROW: usize = 64 << 10;
 /// What a pipe is to hold once a line did not fit into one: as much as the kernel lets an ordinary user's hold. The memory
 /// is taken as it is filled.
 const WIDE: usize = 1 << 20;
+
+/// The console is watched in calls that take longer, for those who follow it, and for functions that fill it. The next
+/// short call ends that.
+const CONSOLE_WATCHED_AFTER: Duration = Duration::from_millis(2);
 
 /// The pipes and what is under way on them.
 #[derive(Debug)]
@@ -91,13 +95,14 @@ impl Wire {
         journal: Arc<Journal>,
         clock: Arc<dyn Clock>,
     ) -> io::Result<Wire> {
-        let stdout = watched(pipes.stdout, Interest::READABLE)?;
-        let stderr = watched(pipes.stderr, Interest::READABLE)?;
+        for pipe in [&pipes.command, &pipes.result, &pipes.stdout, &pipes.stderr] {
+            fcntl_setfl(pipe, fcntl_getfl(pipe)? | OFlags::NONBLOCK)?;
+        }
         Ok(Wire {
             ends: Ends {
                 command: watched(pipes.command, Interest::WRITABLE)?,
                 result: watched(pipes.result, Interest::READABLE)?,
-                console: Console::new(stdout, stderr, journal, clock),
+                console: Console::new(pipes.stdout, pipes.stderr, journal, clock),
             },
             line_limit: limits.line(mark),
             outgoing: Vec::new(),
@@ -131,7 +136,14 @@ impl Wire {
         if self.outgoing.len() > NARROW {
             widen(&mut self.widened.command, self.ends.command.get_ref());
         }
-        let answer = tokio::time::timeout(limit, poll_fn(|cx| self.poll_call(cx))).await;
+        let soon = CONSOLE_WATCHED_AFTER.min(limit);
+        let mut answer = tokio::time::timeout(soon, poll_fn(|cx| self.poll_call(cx))).await;
+        if answer.is_ok() {
+            self.ends.console.unwatch();
+        } else {
+            self.ends.console.watch();
+            answer = tokio::time::timeout(limit - soon, poll_fn(|cx| self.poll_call(cx))).await;
+        }
         self.drain_console().await;
         self.settled(answer)
     }
@@ -139,6 +151,7 @@ impl Wire {
     /// Waits for another line of the same call, until then, and meanwhile sends what comes for it.
     pub(super) async fn go_on(&mut self, until: Instant, outbox: &Outbox) -> Answer {
         self.broken = Some(GIVEN_UP);
+        self.ends.console.watch();
         let answer = loop {
             tokio::select! {
                 biased;
@@ -386,11 +399,12 @@ pub(super) fn exited(reason: &str) -> Answer {
     Answer::Exited { detail: reason.to_owned() }
 }
 
+/// Has a pipe watched that never makes anybody wait.
 #[expect(unsafe_code, reason = "the event loop is given a descriptor of the kernel's")]
-fn watched(pipe: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
-    let flags = fcntl_getfl(&pipe)?;
-    fcntl_setfl(&pipe, flags | OFlags::NONBLOCK)?;
+pub(super) fn watched(
+    pipe: OwnedFd,
+    interest: Interest,
+) -> Result<AsyncFd<OwnedFd>, AsyncFdRegisterError<OwnedFd>> {
     // SAFETY: an `OwnedFd` names the same open descriptor for as long as it lives, and it lives in the `AsyncFd`.
-    let registered = unsafe { AsyncFd::register_with_interest(pipe, interest) };
-    Ok(registered?)
+    unsafe { AsyncFd::register_with_interest(pipe, interest) }
 }
