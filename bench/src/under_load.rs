@@ -1,8 +1,9 @@
 //! A server under load for as long as somebody looks at it, for profiles.
 
 use crate::platform::Platform;
+use crate::scenes::{Rules, put_talking};
 use crate::settings::CONNECTIONS;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -16,12 +17,27 @@ pub struct Shape {
     /// How many callers there are.
     #[arg(long, default_value_t = CONNECTIONS)]
     connections: usize,
-    /// An action of Node.js, not a native one.
-    #[arg(long)]
-    node: bool,
+    /// What is called.
+    #[arg(long, value_enum, default_value_t = What::Native)]
+    what: What,
     /// How many bytes more each call takes in and gives back.
     #[arg(long, default_value_t = 0)]
     bytes: usize,
+}
+
+/// What is called: at once again by each caller, or by a schedule what only needs to be accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// A native action.
+    Native,
+    /// An action of Node.js.
+    Node,
+    /// An action of Node.js that logs a line.
+    Logs,
+    /// A trigger with ten rules, 40 times a second.
+    Rules,
+    /// The actions of those rules by themselves, 400 a second.
+    Accepted,
 }
 
 /// Starts a server, warms an action up, writes the server's process id to `pid_file`, and keeps the server under load
@@ -31,10 +47,16 @@ pub struct Shape {
 /// What fails first.
 pub fn serve(pid_file: &Path, period: Duration, shape: &Shape) -> io::Result<String> {
     let platform = Platform::with(0, &shape.settings)?;
-    if shape.node {
-        platform.put_node("action")?;
-    } else {
-        platform.put_native("action")?;
+    match shape.what {
+        What::Native => platform.put_native("action")?,
+        What::Node => platform.put_node("action")?,
+        What::Logs => put_talking(&platform, "action"),
+        What::Rules | What::Accepted => {
+            let rules = Rules::put(&platform)?;
+            std::fs::write(pid_file, platform.pid().to_string())?;
+            let cost = if shape.what == What::Rules { rules.fires(period) } else { rules.calls(period) }?;
+            return Ok(format!("{cost:.1} µs of the platform's processor time for ten activations"));
+        }
     }
     let members = format!(",\"data\":\"{}\"", "x".repeat(shape.bytes));
     let templates = [platform.template_with("action", &members)];

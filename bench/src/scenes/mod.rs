@@ -23,6 +23,9 @@ mod waiting;
 mod warm;
 mod warm_python;
 
+pub(crate) use compose::Rules;
+pub(crate) use payload::put_talking;
+
 use crate::report::Findings;
 use crate::settings::Settings;
 use std::io;

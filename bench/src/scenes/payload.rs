@@ -74,8 +74,13 @@ fn megabytes(
     Ok((next("ours"), next("direct")))
 }
 
+/// An action of Node.js that logs a line for each call.
+pub(crate) fn put_talking(platform: &Platform, name: &str) {
+    platform.put_script(name, "function main(args) { console.log(args.nonce); return args }");
+}
+
 fn logs(settings: &Settings, platform: &Platform) -> io::Result<Row> {
-    platform.put_script("talks", "function main(args) { console.log(args.nonce); return args }");
+    put_talking(platform, "talks");
     let talks = [platform.template("talks")];
     let quiet = [platform.template("node")];
     for set in [&talks, &quiet] {
