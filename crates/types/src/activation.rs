@@ -1,4 +1,4 @@
-use crate::json::Raw;
+use crate::json::{self, Raw};
 use crate::{ActivationId, Annotations, EntityName, EntityPath, SemVer, Subject};
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -139,15 +139,18 @@ impl Activation {
     /// action was invoked through one.
     #[must_use]
     pub fn path_in_namespace(&self) -> String {
-        let text = |key: &str| {
-            self.annotations.get(key).and_then(|value| serde_json::from_str::<String>(value.get()).ok())
-        };
-        let package = match text("binding") {
-            Some(binding) => binding.split('/').nth(1).map(str::to_owned),
-            None => text("path").and_then(|path| {
-                let parts: Vec<&str> = path.split('/').collect();
-                (parts.len() == 3).then(|| parts[1].to_owned())
-            }),
+        let text = |key: &str| self.annotations.get(key).and_then(|value| json::borrowed_text(value));
+        let (binding, path);
+        let package = if let Some(text) = text("binding") {
+            binding = text;
+            binding.split('/').nth(1)
+        } else {
+            path = text("path").unwrap_or_default();
+            let mut parts = path.split('/').skip(1);
+            match (parts.next(), parts.next(), parts.next()) {
+                (package, Some(_), None) => package,
+                _ => None,
+            }
         };
         match package {
             None => self.name.as_str().to_owned(),

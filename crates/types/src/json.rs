@@ -37,9 +37,7 @@ pub fn bytes(value: Raw) -> Bytes {
 
 /// Writes a JSON text with its quotation marks, as serde does.
 pub fn write_text(out: &mut Vec<u8>, text: &str) {
-    let plain =
-        text.bytes().fold(true, |plain, byte| plain & (byte >= b' ') & (byte != b'"') & (byte != b'\\'));
-    if plain {
+    if is_plain(text) {
         out.reserve(text.len() + 2);
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());
@@ -51,8 +49,18 @@ pub fn write_text(out: &mut Vec<u8>, text: &str) {
     }
 }
 
+/// Whether a text stands in JSON as it is.
+pub(crate) fn is_plain(text: &str) -> bool {
+    text.bytes().fold(true, |plain, byte| plain & (byte >= b' ') & (byte != b'"') & (byte != b'\\'))
+}
+
 /// Writes a whole number in decimal digits.
 pub fn write_number(out: &mut Vec<u8>, mut number: u64) {
+    if number < 10 {
+        // Those of most versions, and how long most activations take.
+        out.push(b'0' + number as u8);
+        return;
+    }
     let mut digits = [0; 20];
     let mut at = digits.len();
     loop {
@@ -201,6 +209,13 @@ const MOST_LEVELS: usize = 32;
 fn new_line(text: &mut Vec<u8>, level: usize) {
     text.push(b'\n');
     text.extend(std::iter::repeat_n(b' ', 2 * level.min(MOST_LEVELS)));
+}
+
+/// The text that a JSON string stands for, borrowed where it has no escapes; `None` where the value is no string, or one
+/// that UTF-8 has no words for.
+#[must_use]
+pub fn borrowed_text(value: &RawValue) -> Option<Cow<'_, str>> {
+    serde_json::from_str::<Key<'_>>(value.get()).ok().map(|text| text.0)
 }
 
 /// The text that a JSON string stands for; `None` where the value is no string. Half of a surrogate pair, which JSON can

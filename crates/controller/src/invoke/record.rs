@@ -25,9 +25,6 @@ pub(super) const BLOCKED: &str = "The action was not invoked due to a blackliste
 /// CLS-15
 pub(super) const ACTION_GONE: &str = "Action could not be found or may have been deleted.";
 
-/// What a record usually takes beside its result, in bytes.
-const FIELDS: usize = 1024;
-
 /// What a record is of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -179,8 +176,7 @@ pub(super) fn of_refusal(refusal: &Refusal) -> (StatusCode, &'static str) {
 /// The record as a blocking answer shows it: logs are not collected yet when it goes out, but for the ids of parts
 /// (INV-08).
 pub(super) fn as_answer(record: &Activation) -> Vec<u8> {
-    let result = record.response.result.as_ref().map_or(0, |result| result.get().len());
-    let mut text = Vec::with_capacity(result + FIELDS);
+    let mut text = Vec::new();
     if record.has_parts() {
         record.write_json(&mut text);
     } else {

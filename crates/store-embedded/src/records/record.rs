@@ -9,8 +9,8 @@ use types::{Activation, ActivationId};
 /// What a record takes beside its texts in memory: the maps' and lists' slots.
 const OVERHEAD: u64 = 300;
 
-/// Room for a usual record, so that its text is written without moving.
-const USUAL_SIZE: usize = 1500;
+/// What an entry has before the namespace.
+const ENTRY_HEAD: usize = 32;
 
 /// A record with the texts that the API shows of it.
 #[derive(Debug)]
@@ -55,7 +55,8 @@ pub(crate) fn encode(record: &Activation) -> Result<Encoded, StoreError> {
     let too_long = |_| failed("a name or the summary is too long".into());
     let (namespace, path) =
         (Box::<str>::from(record.namespace.root()), record.path_in_namespace().into_boxed_str());
-    let mut frame = Frame::new(Kind::Record, USUAL_SIZE);
+    let texts = record.summary_json_room() + record.json_room();
+    let mut frame = Frame::new(Kind::Record, ENTRY_HEAD + namespace.len() + path.len() + texts);
     let out = frame.payload();
     out.extend_from_slice(&id.bits().to_be_bytes());
     out.extend_from_slice(&record.start.to_be_bytes());

@@ -7,8 +7,39 @@
 use super::{Activation, ActivationResponse};
 use crate::json::{write_number, write_text};
 use crate::{ActivationId, Annotations, SemVer};
+use std::borrow::Cow;
+
+/// What is in every record beside the values that are counted, in bytes: names of fields, ids, times.
+const FIELDS: usize = 380;
+
+/// What is around the key and the value of an annotation, in bytes.
+const AROUND_ANNOTATION: usize = br#"{"key":"","value":},"#.len();
+
+/// What is around a log line, in bytes.
+const AROUND_LINE: usize = br#""","#.len();
 
 impl Activation {
+    /// How much room the full record wants, in bytes; a little more where texts need escapes.
+    #[must_use]
+    pub fn json_room(&self) -> usize {
+        self.room(&self.logs)
+    }
+
+    /// How much room the summary wants.
+    #[must_use]
+    pub fn summary_json_room(&self) -> usize {
+        let names = self.namespace.as_str().len() + self.name.as_str().len() + self.subject.as_str().len();
+        let annotations =
+            self.annotations.size() + (self.annotations.iter().len() * AROUND_ANNOTATION) as u64;
+        FIELDS + names + usize::try_from(annotations).unwrap_or_default()
+    }
+
+    fn room(&self, logs: &[String]) -> usize {
+        let result = self.response.result.as_ref().map_or(0, |result| result.get().len());
+        let logs: usize = logs.iter().map(|line| line.len() + AROUND_LINE).sum();
+        self.summary_json_room() + result + logs
+    }
+
     /// Writes the full record, as its serialization is (ATV-06).
     pub fn write_json(&self, out: &mut Vec<u8>) {
         self.write(&self.logs, out);
@@ -20,10 +51,8 @@ impl Activation {
     }
 
     fn write(&self, logs: &[String], out: &mut Vec<u8>) {
-        out.extend_from_slice(b"{\"namespace\":");
-        write_text(out, self.namespace.as_str());
-        out.extend_from_slice(b",\"name\":");
-        write_text(out, self.name.as_str());
+        out.reserve(self.room(logs));
+        self.write_names(out);
         out.extend_from_slice(b",\"version\":");
         write_version(out, self.version);
         out.extend_from_slice(b",\"subject\":");
@@ -56,10 +85,8 @@ impl Activation {
 
     /// Writes the summary, as its serialization is (LIST-11).
     pub fn write_summary_json(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"{\"namespace\":");
-        write_text(out, self.namespace.as_str());
-        out.extend_from_slice(b",\"name\":");
-        write_text(out, self.name.as_str());
+        out.reserve(self.summary_json_room());
+        self.write_names(out);
         out.extend_from_slice(b",\"version\":");
         write_version(out, self.version);
         write_publish(out, self.publish);
@@ -76,6 +103,14 @@ impl Activation {
             write_field(out, b",\"statusCode\":", self.response.status as u64);
         }
         out.push(b'}');
+    }
+
+    /// Writes how both begin.
+    fn write_names(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"namespace\":");
+        write_plain(out, self.namespace.as_str());
+        out.extend_from_slice(b",\"name\":");
+        write_plain(out, self.name.as_str());
     }
 }
 
@@ -104,7 +139,10 @@ fn write_annotations(out: &mut Vec<u8>, annotations: &Annotations) {
     out.push(b'[');
     for (at, annotation) in annotations.iter().enumerate() {
         out.extend_from_slice(if at > 0 { b",{\"key\":" } else { b"{\"key\":" });
-        write_text(out, &annotation.key);
+        match &annotation.key {
+            Cow::Borrowed(ours) => write_plain(out, ours),
+            Cow::Owned(any) => write_text(out, any),
+        }
         out.extend_from_slice(b",\"value\":");
         out.extend_from_slice(annotation.value.get().as_bytes());
         out.push(b'}');
@@ -120,6 +158,14 @@ fn write_version(out: &mut Vec<u8>, version: SemVer) {
     write_number(out, minor.into());
     out.push(b'.');
     write_number(out, patch.into());
+    out.push(b'"');
+}
+
+/// Writes a text that needs no escapes: a name (NAME-01), or a key of our own.
+fn write_plain(out: &mut Vec<u8>, text: &str) {
+    debug_assert!(crate::json::is_plain(text), "'{text}' needs escapes");
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
     out.push(b'"');
 }
 
