@@ -33,23 +33,22 @@ impl IdSource {
         time << 80 | u128::from(self.process) << 64 | u128::from(self.random())
     }
 
-    /// `length` characters of A-Z, a-z and 0-9.
+    /// `LENGTH` characters of A-Z, a-z and 0-9.
     #[must_use]
-    pub fn alphanumeric(&self, length: usize) -> String {
-        let mut text = String::with_capacity(length);
-        while text.len() < length {
+    pub fn alphanumeric<const LENGTH: usize>(&self) -> [u8; LENGTH] {
+        let mut text = [0; LENGTH];
+        let mut left = text.iter_mut();
+        loop {
             let mut bits = self.random();
             // Ten characters of six bits each; the two values of 64 that are no character are passed over.
             for _ in 0..10 {
-                if let Some(character) = alphanumeric(bits & 63)
-                    && text.len() < length
-                {
-                    text.push(character);
+                if let Some(character) = alphanumeric(bits & 63) {
+                    let Some(place) = left.next() else { return text };
+                    *place = character;
                 }
                 bits >>= 6;
             }
         }
-        text
     }
 
     /// 64 bits, well spread.
@@ -63,9 +62,9 @@ impl IdSource {
     }
 }
 
-fn alphanumeric(index: u64) -> Option<char> {
+fn alphanumeric(index: u64) -> Option<u8> {
     const CHARACTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    CHARACTERS.get(usize::try_from(index).ok()?).map(|byte| char::from(*byte))
+    CHARACTERS.get(usize::try_from(index).ok()?).copied()
 }
 
 /// `length` characters of A-Z, a-z and 0-9 from the kernel's own source, fit for a key.
@@ -75,7 +74,7 @@ pub fn secret(length: usize) -> String {
     let mut bytes = [0u8; 64];
     while text.len() < length {
         fill_random(&mut bytes);
-        let characters = bytes.iter().filter_map(|byte| alphanumeric(u64::from(byte & 63)));
+        let characters = bytes.iter().filter_map(|byte| alphanumeric(u64::from(byte & 63))).map(char::from);
         text.extend(characters.take(length - text.len()));
     }
     text
@@ -127,7 +126,7 @@ mod tests {
     #[test]
     fn texts_have_their_length_and_alphabet() {
         let ids = IdSource::new(TestClock::new());
-        for text in [ids.alphanumeric(32), secret(32)] {
+        for text in [String::from_utf8(ids.alphanumeric::<32>().to_vec()).unwrap(), secret(32)] {
             assert_eq!(text.len(), 32);
             assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric()));
         }

@@ -336,9 +336,12 @@ impl Task {
     }
 
     fn keep_ended(&mut self) {
-        for activation in std::mem::take(&mut self.ended) {
+        let mut ended = std::mem::take(&mut self.ended);
+        for activation in ended.drain(..) {
             self.finish(activation);
         }
+        // As empty as it was, with its room.
+        self.ended = ended;
     }
 
     /// Hands the record to the store and the result to the controller that waits.
@@ -364,7 +367,7 @@ impl Task {
             }),
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
-                let trace = open.message.trace.trace_id();
+                let trace = open.message.trace.trace_id().to_string();
                 tracing::error!(%activation, trace, error, "cannot keep the record of an activation");
                 None
             }

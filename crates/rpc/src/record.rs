@@ -3,7 +3,7 @@
 use crate::ActivationMessage;
 use serde::Serialize;
 use std::time::Duration;
-use types::json::{self, Raw};
+use types::json;
 use types::{Activation, ActivationResponse, Annotations, EntityPath};
 
 /// What is known of an activation's run when it has ended.
@@ -103,12 +103,12 @@ impl ActivationMessage {
         let texts = action.texts();
         let mut annotations = Annotations::with_capacity(MOST_ANNOTATIONS);
         annotations.push("path", texts.path.clone());
-        annotations.push("waitTime", number(run.began.saturating_sub(self.received)));
+        annotations.push("waitTime", json::number(run.began.saturating_sub(self.received)));
         annotations.push("kind", texts.kind.clone());
         annotations.push("timeout", json::boolean(run.timed_out));
         annotations.push("limits", texts.limits.clone());
         if let Some(init) = run.init {
-            annotations.push("initTime", number(millis(init)));
+            annotations.push("initTime", json::number(millis(init)));
         }
         if self.cause.is_some() {
             annotations.push("causedBy", json::raw("sequence"));
@@ -134,10 +134,6 @@ impl ActivationMessage {
             publish: false,
         }
     }
-}
-
-fn number(value: u64) -> Raw {
-    json::raw(&value)
 }
 
 fn millis(duration: Duration) -> u64 {

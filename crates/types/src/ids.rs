@@ -65,13 +65,13 @@ impl FromStr for ActivationId {
 
 impl fmt::Display for ActivationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        f.write_str(std::str::from_utf8(&self.encode()).unwrap_or_default())
     }
 }
 
 impl fmt::Debug for ActivationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        f.write_str(std::str::from_utf8(&self.encode()).unwrap_or_default())
     }
 }
 

@@ -83,6 +83,14 @@ pub fn boolean(value: bool) -> Raw {
     BOTH[usize::from(value)].clone()
 }
 
+/// A whole number. Those that are in most records, as times of few milliseconds are, are made once.
+#[must_use]
+pub fn number(value: u64) -> Raw {
+    static SMALL: LazyLock<[Raw; 32]> = LazyLock::new(|| std::array::from_fn(|number| raw(&number)));
+    let small = usize::try_from(value).ok().and_then(|value| SMALL.get(value));
+    small.map_or_else(|| raw(&value), Raw::clone)
+}
+
 /// The text as a JSON value, without white space between its tokens.
 ///
 /// # Errors

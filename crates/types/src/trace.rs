@@ -51,11 +51,10 @@ impl TraceContext {
         TraceContext { span: span.max(1), ..self.clone() }
     }
 
-    /// The id of the trace: 32 lowercase hexadecimal characters.
+    /// The id of the trace, in the form of an activation's: 32 lowercase hexadecimal characters.
     #[must_use]
-    pub fn trace_id(&self) -> String {
-        // An activation's id has the same form.
-        ActivationId::from_bits(self.trace).to_string()
+    pub const fn trace_id(&self) -> ActivationId {
+        ActivationId::from_bits(self.trace)
     }
 
     /// The header `traceparent`.
@@ -133,7 +132,7 @@ mod tests {
         assert_eq!(parent.parent(), PARENT);
         let child = parent.child(0x12);
         assert_eq!(child.parent(), format!("00-{TRACE}-0000000000000012-01"));
-        assert_eq!((child.trace_id().as_str(), child.state()), (TRACE, Some("vendor=1,other=2")));
+        assert_eq!((child.trace_id().to_string().as_str(), child.state()), (TRACE, Some("vendor=1,other=2")));
         let text = serde_json::to_string(&child).unwrap();
         assert_eq!(serde_json::from_str::<TraceContext>(&text).unwrap(), child);
     }

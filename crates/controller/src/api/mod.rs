@@ -144,7 +144,11 @@ impl Controller {
         let given = parts.headers.get(&self.config.transaction_header).and_then(|value| value.to_str().ok());
         let transaction = match given {
             Some(given) if !given.is_empty() && !given.starts_with("sid_") => TransactionId::new(given),
-            Some(_) | None => TransactionId::new(&self.ids.alphanumeric(TRANSACTION_LENGTH)),
+            Some(_) | None => {
+                // Letters and digits are text.
+                let made = self.ids.alphanumeric::<TRANSACTION_LENGTH>();
+                TransactionId::new(std::str::from_utf8(&made).unwrap_or_default())
+            }
         };
         let extra = self.config.extra_logging
             && parts

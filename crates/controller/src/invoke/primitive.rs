@@ -238,7 +238,7 @@ impl Controller {
     pub(crate) fn sweep(&self) {
         let now = self.clock.now();
         while let Some(open) = self.pending.pop_overdue(now) {
-            let (activation, trace) = (open.message.activation_id, open.message.trace.trace_id());
+            let (activation, trace) = (open.message.activation_id, open.message.trace.trace_id().to_string());
             self.balancer.ended(activation, End::GivenUp);
             tracing::warn!(%activation, trace, "no completion came; giving it up");
             self.end_here(open, types::StatusCode::WhiskError, record::LOST_COMPLETION);
