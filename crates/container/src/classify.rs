@@ -5,8 +5,10 @@
 
 use crate::{Answer, CreateError};
 use bytes::Bytes;
+use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::sync::LazyLock;
 use std::time::Duration;
 use types::json::{self, Raw};
 use types::{ActivationResponse, ByteSize, StatusCode};
@@ -185,8 +187,9 @@ fn error_of(object: &RawValue) -> Option<Box<RawValue>> {
     let text = object.get();
     // Most results have no such key, and looking for its letters is much cheaper than looking through the object. A
     // key can also be written with escapes.
-    let possible = |letters: &str| memchr::memmem::find(text.as_bytes(), letters.as_bytes()).is_some();
-    if !possible("\"error\"") && !possible("\\u") {
+    static PLAIN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"error\""));
+    static ESCAPED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\\u"));
+    if ![&PLAIN, &ESCAPED].iter().any(|letters| letters.find(text.as_bytes()).is_some()) {
         return None;
     }
     let members = json::members(text).ok()?;

@@ -252,10 +252,13 @@ pub fn text(value: &RawValue) -> Option<String> {
         .then(|| serde_json::Deserializer::from_str(json).deserialize_bytes(TextVisitor).ok())?
 }
 
-/// An object of members that are JSON already, each as `"key":value`.
+/// An object of members that are JSON already, each as `"key":value`. They are gone through twice: how long they are, then
+/// what they are.
 #[must_use]
-pub fn object<'a>(members: impl Iterator<Item = &'a str>) -> Raw {
-    let mut text = String::from("{");
+pub fn object<'a>(members: impl Iterator<Item = &'a str> + Clone) -> Raw {
+    let length: usize = members.clone().map(|member| member.len() + 1).sum();
+    let mut text = String::with_capacity(length.max(1) + 1);
+    text.push('{');
     for (at, member) in members.enumerate() {
         if at > 0 {
             text.push(',');
@@ -386,6 +389,12 @@ pub fn members(text: &str) -> Result<Vec<(Cow<'_, str>, &RawValue)>, serde_json:
 
 /// Of entries with the same key only the last stays; the others keep their order.
 fn keep_last<'a>(mut members: Vec<(Cow<'a, str>, &'a RawValue)>) -> Vec<(Cow<'a, str>, &'a RawValue)> {
+    /// So few are compared with each other. Of more the keys are looked up, because it is clients who say how many.
+    const FEW: usize = 16;
+    let again = |at: usize| members[at + 1..].iter().any(|(key, _)| *key == members[at].0);
+    if members.len() <= FEW && !(0..members.len()).any(again) {
+        return members;
+    }
     let last: std::collections::HashMap<String, usize> =
         members.iter().enumerate().map(|(at, (key, _))| (key.to_string(), at)).collect();
     if last.len() == members.len() {
@@ -484,9 +493,21 @@ mod tests {
     }
 
     #[test]
+    fn of_many_members_too_the_last_counts() {
+        for others in [14, 15, 16, 100] {
+            let some: Vec<String> = (0..others).map(|number| format!("\"k{number}\":{number}")).collect();
+            let text = format!("{{\"a\":1,{},\"\\u0061\":3}}", some.join(","));
+            let members = members(&text).unwrap();
+            assert_eq!(members.len(), others + 1);
+            assert_eq!(members.last().map(|(key, value)| (&**key, value.get())), Some(("a", "3")));
+        }
+    }
+
+    #[test]
     fn of_a_key_that_stands_twice_the_last_counts() {
         let members = members(r#"{"a":1,"b":2,"a":3}"#).unwrap();
         let seen: Vec<_> = members.iter().map(|(key, value)| (&**key, value.get())).collect();
         assert_eq!(seen, [("b", "2"), ("a", "3")]);
+        assert_eq!(super::members(r#"{"a":1,"a":2}"#).unwrap().len(), 1);
     }
 }

@@ -47,6 +47,10 @@ impl Fragment {
         let text = json::member(&parameter.key, &parameter.value);
         Fragment { key: parameter.key.clone(), text }
     }
+
+    fn text(&self) -> &str {
+        &self.text
+    }
 }
 
 impl Defaults {
@@ -58,8 +62,8 @@ impl Defaults {
         let immutable = |p: &&Parameter| closed && p.value.get() != "null";
         let (run, init) = (fragments(run), fragments(init));
         let alone = Arguments {
-            payload: json::object(run.iter().map(|fragment| fragment.text.as_str())),
-            environment: environment(init.iter().map(|fragment| fragment.text.as_str())),
+            payload: json::object(run.iter().map(Fragment::text)),
+            environment: environment(init.iter().map(Fragment::text)),
             locks: locks(parameters),
         };
         let immutable = parameters.iter().filter(immutable).map(|p| p.key.clone()).collect();
@@ -108,28 +112,26 @@ impl Defaults {
     /// The members of `payload` over the parameters.
     fn overlaid(&self, payload: &str, members: &[(Cow<'_, str>, &RawValue)]) -> Arguments {
         let given = |key: &str| members.iter().any(|(name, _)| name == key);
-        let defaults = |all: &[Fragment]| -> Vec<String> {
-            all.iter().filter(|fragment| !given(&fragment.key)).map(|f| f.text.clone()).collect()
-        };
+        let left = |fragment: &&Fragment| !given(&fragment.key);
+        let run = self.run.iter().filter(left).map(Fragment::text);
         let locks = self.locks_without(given);
-        let mut run = defaults(&self.run);
         if self.init.is_empty() {
             // The payload's own text, without its braces.
             let inner = payload.get(1..payload.len().saturating_sub(1)).unwrap_or_default();
-            run.extend((!inner.is_empty()).then(|| inner.to_owned()));
-            let payload = json::object(run.iter().map(String::as_str));
-            return Arguments { payload, environment: None, locks };
+            let inner = Some(inner).filter(|inner| !inner.is_empty());
+            return Arguments { payload: json::object(run.chain(inner)), environment: None, locks };
         }
         // What the payload says of an init parameter goes the same way as the parameter (RUN-10).
-        let mut init = defaults(&self.init);
-        for (key, value) in members {
-            let text = json::member(key, value);
-            let is_init = self.init.iter().any(|fragment| *fragment.key == **key);
-            if is_init { init.push(text) } else { run.push(text) }
-        }
+        let is_init = |key: &str| self.init.iter().any(|fragment| *fragment.key == *key);
+        let (own_init, own_run): (Vec<_>, Vec<_>) = members.iter().partition(|(key, _)| is_init(key));
+        let texts = |own: Vec<&(Cow<'_, str>, &RawValue)>| -> Vec<String> {
+            own.into_iter().map(|(key, value)| json::member(key, value)).collect()
+        };
+        let (own_init, own_run) = (texts(own_init), texts(own_run));
+        let init = self.init.iter().filter(left).map(Fragment::text);
         Arguments {
-            payload: json::object(run.iter().map(String::as_str)),
-            environment: environment(init.iter().map(String::as_str)),
+            payload: json::object(run.chain(own_run.iter().map(String::as_str))),
+            environment: environment(init.chain(own_init.iter().map(String::as_str))),
             locks,
         }
     }
@@ -160,8 +162,8 @@ fn locks(parameters: &Parameters) -> Option<Arc<[Lock]>> {
     (!locks.is_empty()).then_some(locks)
 }
 
-fn environment<'a>(members: impl ExactSizeIterator<Item = &'a str>) -> Option<Raw> {
-    (members.len() > 0).then(|| json::object(members))
+fn environment<'a>(members: impl Iterator<Item = &'a str> + Clone) -> Option<Raw> {
+    members.clone().next().is_some().then(|| json::object(members))
 }
 
 #[cfg(test)]
