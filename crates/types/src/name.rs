@@ -50,14 +50,17 @@ impl EntityName {
     /// # Errors
     /// When the text breaks NAME-01.
     pub fn new(text: &str) -> Result<EntityName, NameError> {
-        let length = text.chars().count();
-        if length > LONGEST {
-            return Err(NameError::TooLong(length));
+        // There are no more characters than bytes.
+        if text.len() > LONGEST {
+            let length = text.chars().count();
+            if length > LONGEST {
+                return Err(NameError::TooLong(length));
+            }
         }
-        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let inner = |c: char| word(c) || "@ .&-".contains(c);
-        let first = text.chars().next().is_some_and(word);
-        if first && text.chars().all(inner) && !text.ends_with(' ') {
+        let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let inner = |byte: u8| word(byte) || matches!(byte, b'@' | b' ' | b'.' | b'&' | b'-');
+        let first = text.bytes().next().is_some_and(word);
+        if first && text.bytes().all(inner) && !text.ends_with(' ') {
             Ok(EntityName(Arc::from(text)))
         } else {
             Err(NameError::Illegal)

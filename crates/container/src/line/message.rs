@@ -3,7 +3,7 @@
 use crate::{Flow, RunRequest};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
-use types::ActivationId;
+use types::{ActivationId, json};
 
 /// The code of an action, ready to be loaded.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -62,7 +62,7 @@ pub(super) fn write_run(into: &mut Vec<u8>, request: &RunRequest, number: Option
     into.push(b'{');
     if let Some(number) = number {
         into.extend_from_slice(b"\"number\":");
-        write_json(into, &number);
+        json::write_number(into, number);
         into.push(b',');
     }
     into.extend_from_slice(b"\"value\":");
@@ -74,9 +74,9 @@ pub(super) fn write_run(into: &mut Vec<u8>, request: &RunRequest, number: Option
     }
     for (name, value) in &request.context {
         into.push(b',');
-        write_json(into, name);
+        json::write_text(into, name);
         into.push(b':');
-        write_json(into, value);
+        json::write_text(into, value);
     }
     if request.stream.is_some() {
         into.extend_from_slice(b",\"stream\":true");
@@ -92,7 +92,7 @@ pub(super) fn write_flow(into: &mut Vec<u8>, flow: Flow, number: Option<u64>) {
     });
     if let Some(number) = number {
         into.extend_from_slice(b",\"number\":");
-        write_json(into, &number);
+        json::write_number(into, number);
     }
     into.extend_from_slice(b"}\n");
 }

@@ -32,7 +32,7 @@ pub(crate) use body::{Payload, Room};
 pub(crate) use error::ApiError;
 pub(crate) use info::Info;
 pub(crate) use operator::Role;
-pub(crate) use query::{Query, malformed};
+pub(crate) use query::{Query, malformed, switch};
 pub use respond::Body;
 pub(crate) use respond::{Applied, Reply};
 pub(crate) use trace::trace;

@@ -161,6 +161,15 @@ pub(crate) fn parse(path: &str) -> Route<'_> {
         "/ping" => return Route::Ping,
         _ => {}
     }
+    // First, because almost all requests go there.
+    if let Some(rest) = path.strip_prefix(BASE) {
+        return match rest.strip_prefix('/') {
+            Some("") => Route::Api,
+            Some(rest) => below_base(rest).unwrap_or(Route::UnknownApi),
+            None if rest.is_empty() => Route::Api,
+            None => Route::Unknown,
+        };
+    }
     if let Some(rest) = path.strip_prefix(ADMIN) {
         // The roles' own endpoints are under the operator's part too.
         let part = rest.strip_prefix("v1/").unwrap_or_default().split('/').next();
@@ -173,14 +182,7 @@ pub(crate) fn parse(path: &str) -> Route<'_> {
     if OPERATOR.contains(&first) && path.starts_with(&format!("/{first}")) {
         return Route::Operator { path };
     }
-    match path.strip_prefix(BASE) {
-        Some("" | "/") => Route::Api,
-        Some(rest) => match rest.strip_prefix('/') {
-            Some(rest) => below_base(rest).unwrap_or(Route::UnknownApi),
-            None => Route::Unknown,
-        },
-        None => Route::Unknown,
-    }
+    Route::Unknown
 }
 
 fn below_base(rest: &str) -> Option<Route<'_>> {

@@ -30,20 +30,20 @@ impl<'a> Query<'a> {
         Query(text.unwrap_or_default())
     }
 
-    /// The value of that name; a name without a value has the empty one.
+    /// Names and values in their order; a name without a value has the empty one.
+    pub(crate) fn pairs(self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> {
+        let pairs = self.0.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        pairs.map(|(name, value)| (decoded(name), decoded(value)))
+    }
+
+    /// The value of that name.
     pub(crate) fn get(self, name: &str) -> Option<Cow<'a, str>> {
-        let mut pairs = self.0.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        pairs.find(|(key, _)| decoded(key) == name).map(|(_, value)| decoded(value))
+        self.pairs().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
     /// A switch (HTTP-17).
     pub(crate) fn switch(self, name: &str, otherwise: bool) -> Result<bool, ApiError> {
-        let Some(value) = self.get(name).filter(|value| !value.is_empty()) else { return Ok(otherwise) };
-        match value.to_ascii_lowercase().as_str() {
-            "true" | "yes" | "on" | "1" => Ok(true),
-            "false" | "no" | "off" | "0" => Ok(false),
-            _ => Err(malformed(name, &format!("'{value}' is not a valid Boolean value"))),
-        }
+        switch(name, self.get(name).as_deref(), otherwise)
     }
 
     /// `limit`, `skip` and `count` for a collection of that name (LIST-01, LIST-02, LIST-03).
@@ -75,6 +75,19 @@ impl<'a> Query<'a> {
         let number = value.parse().map(Some);
         number
             .map_err(|_| malformed(name, &format!("The value '{value}' is not an integer for {collection}.")))
+    }
+}
+
+/// What a switch of that name comes to when it was given that value (HTTP-17).
+pub(crate) fn switch(name: &str, value: Option<&str>, otherwise: bool) -> Result<bool, ApiError> {
+    let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(otherwise) };
+    let is_one_of = |words: [&str; 4]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
+    if is_one_of(["true", "yes", "on", "1"]) {
+        Ok(true)
+    } else if is_one_of(["false", "no", "off", "0"]) {
+        Ok(false)
+    } else {
+        Err(malformed(name, &format!("'{value}' is not a valid Boolean value")))
     }
 }
 

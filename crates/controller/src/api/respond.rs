@@ -279,20 +279,24 @@ pub(crate) fn accepts(headers: &HeaderMap, kind: &str) -> bool {
     if given.peek().is_none() {
         return true;
     }
-    let family = kind.split('/').next().unwrap_or_default();
+    let family = kind.split_once('/').map_or(kind, |(family, _)| family);
     let ranges = given.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     // The most precise range that fits decides.
     let mut best: Option<(u8, bool)> = None;
     for range in ranges {
-        let mut parts = range.split(';').map(str::trim);
-        let name = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let precision = match name.split_once('/') {
-            Some(("*", "*")) => 1,
-            Some((named, "*")) if named == family => 2,
-            Some(_) if name == kind => 3,
-            _ => continue,
+        let (name, parameters) = range.split_once(';').unwrap_or((range, ""));
+        let name = name.trim();
+        let precision = if name == "*/*" {
+            1
+        } else if name.strip_suffix("/*").is_some_and(|named| named.eq_ignore_ascii_case(family)) {
+            2
+        } else if name.eq_ignore_ascii_case(kind) {
+            3
+        } else {
+            continue;
         };
-        let refused = parts.filter_map(|part| part.strip_prefix("q=")).any(|q| q.parse() == Ok(0.0));
+        let mut parameters = parameters.split(';').filter_map(|part| part.trim().strip_prefix("q="));
+        let refused = parameters.any(|q| q.parse() == Ok(0.0));
         if best.is_none_or(|(found, _)| precision > found) {
             best = Some((precision, !refused));
         }

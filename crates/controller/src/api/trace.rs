@@ -1,18 +1,21 @@
 //! The trace that a request belongs to, as W3C Trace Context tells it.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use types::TraceContext;
+
+const PARENT_HEADER: HeaderName = HeaderName::from_static("traceparent");
+const STATE_HEADER: HeaderName = HeaderName::from_static("tracestate");
 
 /// What the headers `traceparent` and `tracestate` say. Malformed ones, or several parents, count as absent: a trace is
 /// never a reason to refuse a request.
 pub(crate) fn trace(headers: &HeaderMap) -> Option<TraceContext> {
-    let mut parents = headers.get_all("traceparent").iter();
+    let mut parents = headers.get_all(PARENT_HEADER).iter();
     let parent = parents.next()?.to_str().ok()?;
     if parents.next().is_some() {
         return None;
     }
     let states: Vec<&str> =
-        headers.get_all("tracestate").iter().filter_map(|value| value.to_str().ok()).collect();
+        headers.get_all(STATE_HEADER).iter().filter_map(|value| value.to_str().ok()).collect();
     let state = (!states.is_empty()).then(|| states.join(","));
     TraceContext::parse(parent, state.as_deref())
 }

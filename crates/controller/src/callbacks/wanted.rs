@@ -2,12 +2,13 @@
 
 use crate::api::ApiError;
 use crate::identities::Caller;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use std::fmt::Display;
 use webhook::{Target, Webhook};
 
 /// The header with the receiver's URL.
 const URL: &str = "x-ow-callback";
+const URL_HEADER: HeaderName = HeaderName::from_static(URL);
 /// The header with a secret for this callback alone.
 const SECRET: &str = "x-ow-callback-secret";
 /// How long such a secret is: long enough that nobody guesses it, and short enough to be kept.
@@ -30,7 +31,7 @@ impl Wanted {
         caller: &Caller,
         webhook: &dyn Webhook,
     ) -> Result<Option<Wanted>, ApiError> {
-        let Some(url) = headers.get(URL) else { return Ok(None) };
+        let Some(url) = headers.get(URL_HEADER) else { return Ok(None) };
         let url = url.to_str().map_err(|_| malformed(URL, "it is not a text"))?;
         let target: Target = url.trim().parse().map_err(|error| malformed(URL, error))?;
         webhook.check(&target).map_err(|error| malformed(URL, error))?;

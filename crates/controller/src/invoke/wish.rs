@@ -1,10 +1,14 @@
 //! How a client wants its invocation answered: query parameters, which are OpenWhisk's own way (INV-01), and the header
 //! `Prefer` (RFC 7240).
 
-use crate::api::{ApiError, Applied, Query, malformed};
+use crate::api::{ApiError, Applied, Query, malformed, switch};
 use crate::config::{Config, WaitOver};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
+use std::borrow::Cow;
 use std::time::Duration;
+
+/// RFC 7240
+const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// How an invocation is to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,23 +29,26 @@ impl Wish {
     /// Reads query and headers. What the query says counts; a preference is a hint and decides what the query leaves
     /// open, and one that is malformed counts as absent.
     pub(super) fn read(query: Query<'_>, headers: &HeaderMap, config: &Config) -> Result<Wish, ApiError> {
+        let said = Said::read(query);
         let preferences = Preferences::read(headers);
-        let said = query.get("blocking").is_some_and(|value| !value.is_empty());
-        let hint = if said { None } else { preferences.hint(config.max_wait) };
+        let hint = match said.blocking.as_deref() {
+            None | Some("") => preferences.hint(config.max_wait),
+            Some(_) => None,
+        };
         let blocking = match hint {
-            None => query.switch("blocking", false)?,
+            None => switch("blocking", said.blocking.as_deref(), false)?,
             Some(Applied::Wait(_)) => true,
             Some(Applied::RespondAsync) => false,
         };
-        let result_only = query.switch("result", false)?;
-        let (wait, applied) = match (timeout(query, config.max_wait)?, hint) {
+        let result_only = switch("result", said.result.as_deref(), false)?;
+        let (wait, applied) = match (said.timeout(config.max_wait)?, hint) {
             // A wait in milliseconds is more exact than the preference.
             (Some(wait), Some(Applied::Wait(_))) => (wait, None),
             (None, Some(Applied::Wait(seconds))) => (Duration::from_secs(seconds.into()), hint),
             (wait, _) => (wait.unwrap_or(config.max_wait), hint),
         };
-        let wait_over = match (on_timeout(query)?, preferences.respond_async) {
-            (Some(said), _) => said,
+        let wait_over = match (said.on_timeout()?, preferences.respond_async) {
+            (Some(wanted), _) => wanted,
             (None, true) => WaitOver::Accepted,
             (None, false) => config.wait_over,
         };
@@ -49,23 +56,50 @@ impl Wish {
     }
 }
 
-/// INV-03
-fn timeout(query: Query<'_>, max: Duration) -> Result<Option<Duration>, ApiError> {
-    let Some(text) = query.get("timeout") else { return Ok(None) };
-    let max = u64::try_from(max.as_millis()).unwrap_or(u64::MAX);
-    let millis = text.parse::<u64>().ok().filter(|millis| (1..=max).contains(millis));
-    let millis = millis.ok_or_else(|| {
-        malformed("timeout", &format!("Timeout must be number of milliseconds up to {max}."))
-    })?;
-    Ok(Some(Duration::from_millis(millis)))
+/// What the query says of it.
+#[derive(Debug, Default)]
+struct Said<'a> {
+    blocking: Option<Cow<'a, str>>,
+    result: Option<Cow<'a, str>>,
+    timeout: Option<Cow<'a, str>>,
+    on_timeout: Option<Cow<'a, str>>,
 }
 
-fn on_timeout(query: Query<'_>) -> Result<Option<WaitOver>, ApiError> {
-    match query.get("on_timeout").as_deref() {
-        None => Ok(None),
-        Some("202") => Ok(Some(WaitOver::Accepted)),
-        Some("504") => Ok(Some(WaitOver::GatewayTimeout)),
-        Some(other) => Err(malformed("on_timeout", &format!("'{other}' is neither 202 nor 504"))),
+impl<'a> Said<'a> {
+    /// Reads it in one go; of a parameter that stands twice the first one counts.
+    fn read(query: Query<'a>) -> Said<'a> {
+        let mut said = Said::default();
+        for (name, value) in query.pairs() {
+            let place = match &*name {
+                "blocking" => &mut said.blocking,
+                "result" => &mut said.result,
+                "timeout" => &mut said.timeout,
+                "on_timeout" => &mut said.on_timeout,
+                _ => continue,
+            };
+            place.get_or_insert(value);
+        }
+        said
+    }
+
+    /// INV-03
+    fn timeout(&self, max: Duration) -> Result<Option<Duration>, ApiError> {
+        let Some(text) = &self.timeout else { return Ok(None) };
+        let max = u64::try_from(max.as_millis()).unwrap_or(u64::MAX);
+        let millis = text.parse::<u64>().ok().filter(|millis| (1..=max).contains(millis));
+        let millis = millis.ok_or_else(|| {
+            malformed("timeout", &format!("Timeout must be number of milliseconds up to {max}."))
+        })?;
+        Ok(Some(Duration::from_millis(millis)))
+    }
+
+    fn on_timeout(&self) -> Result<Option<WaitOver>, ApiError> {
+        match self.on_timeout.as_deref() {
+            None => Ok(None),
+            Some("202") => Ok(Some(WaitOver::Accepted)),
+            Some("504") => Ok(Some(WaitOver::GatewayTimeout)),
+            Some(other) => Err(malformed("on_timeout", &format!("'{other}' is neither 202 nor 504"))),
+        }
     }
 }
 
@@ -81,7 +115,7 @@ impl Preferences {
     /// Of a preference that stands twice the first one counts (RFC 7240, section 2).
     fn read(headers: &HeaderMap) -> Preferences {
         let mut found = Preferences::default();
-        let lines = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+        let lines = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
         for preference in lines.flat_map(|line| line.split(',')) {
             // What follows a semicolon are parameters, which these two do not have.
             let preference = preference.split(';').next().unwrap_or_default();
@@ -137,6 +171,12 @@ mod tests {
             (blocking.wait, blocking.wait_over),
             (Duration::from_millis(1500), WaitOver::GatewayTimeout)
         );
+    }
+
+    #[test]
+    fn list_05_of_what_the_query_says_twice_the_first_counts() {
+        let wish = wish("blocking=true&result&blocking=false&timeout=7&result=true&timeout=x", &[]);
+        assert_eq!((wish.blocking, wish.result_only, wish.wait), (true, false, Duration::from_millis(7)));
     }
 
     #[test]
