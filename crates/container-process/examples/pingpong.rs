@@ -55,7 +55,7 @@ async fn measure(spec: &RuntimeSpec, code: &str, time: Duration) -> (f64, f64) {
     let mut times = Vec::new();
     while begun.elapsed() < time {
         let id = request.context.iter_mut().find(|(name, _)| *name == "activation_id");
-        id.expect("an id").1 = format!("{:032x}", times.len());
+        id.expect("an id").1 = format!("{:032x}", times.len()).into();
         let before = tokio::time::Instant::now();
         let answer = bare.session.run(&request, ENOUGH).await;
         times.push(before.elapsed());

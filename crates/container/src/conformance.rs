@@ -7,7 +7,8 @@
 
 use crate::classify::{self, AnswerLimits, Outcome};
 use crate::{
-    Answer, Container, ContainerFactory, ContainerSpec, CreateError, InitRequest, LogStream, Logs, RunRequest,
+    Answer, Container, ContainerFactory, ContainerSpec, ContextValue, CreateError, InitRequest, LogStream,
+    Logs, RunRequest,
 };
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -269,7 +270,7 @@ impl Loaded {
 
     async fn answer_of(&self, activation: ActivationId, value: &Value, limit: Duration) -> Answer {
         let context = [("activation_id", "00ff"), ("deadline", "17"), ("namespace", "other")];
-        let context = context.map(|(name, value)| (name, value.to_owned())).into();
+        let context = context.map(|(name, value)| (name, ContextValue::from(value))).into();
         self.container
             .run(RunRequest { activation, value: types::json::raw(value), context, stream: None }, limit)
             .await

@@ -1,3 +1,4 @@
+use crate::ContextValue;
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::fmt;
@@ -155,7 +156,7 @@ pub struct RunRequest {
     pub value: Raw,
     /// The context: `namespace`, `action_name`, `action_version`, `activation_id`, `transaction_id`, `deadline`,
     /// `api_key`; exported to the code as `__OW_` and the name in capitals (RUN-07).
-    pub context: Vec<(&'static str, String)>,
+    pub context: Vec<(&'static str, ContextValue)>,
     /// What takes the response where the code gives it in pieces. `None`: it is to be given whole.
     pub stream: Option<Arc<dyn ResponseStream>>,
 }

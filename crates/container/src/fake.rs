@@ -390,7 +390,7 @@ impl Container for FakeContainer {
 
     async fn run(&self, request: RunRequest, limit: Duration) -> Answer {
         let id = request.context.iter().find(|(name, _)| *name == "activation_id");
-        let id = id.map(|(_, id)| id.clone()).unwrap_or_default();
+        let id = id.map(|(_, id)| id.to_string()).unwrap_or_default();
         let _running = self.enter(request.activation, Call::Run(id), None);
         self.react(request.activation, self.script.run(&self.spec, &request), limit).await
     }

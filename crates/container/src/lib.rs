@@ -3,6 +3,7 @@
 //!
 //! This crate must not know pools.
 
+mod context;
 mod factory;
 
 pub mod classify;
@@ -12,6 +13,7 @@ pub mod fake;
 pub mod line;
 pub mod logs;
 
+pub use context::ContextValue;
 pub use factory::{
     Answer, Container, ContainerFactory, ContainerSpec, CreateError, Flow, InitRequest, LogLine, LogStream,
     Logs, Probe, ResponseStream, RunRequest, STREAM_WINDOW, Verdict,

@@ -1,9 +1,10 @@
 //! What a container is told about the code and about one run of it.
 
 use container::classify::Outcome as Ended;
-use container::{InitRequest, RunRequest};
+use container::{ContextValue, InitRequest, RunRequest};
 use rpc::ActivationMessage;
 use secrets::{LockError, Secrets};
+use std::sync::Arc;
 use store::{ArtifactStore, Attachment, Document, StoreError, entity};
 use types::json::{self, Raw};
 use types::{Action, ActivationResponse, EntityPath, SemVer, StatusCode};
@@ -88,7 +89,7 @@ fn environment(
         }
     }
     for (name, value) in context(secrets, message, deadline) {
-        variables.push((format!("__OW_{}", name.to_uppercase()), value));
+        variables.push((format!("__OW_{}", name.to_uppercase()), value.to_string()));
     }
     if message.action.slots > 1 {
         variables.push(("__OW_ALLOW_CONCURRENT".to_owned(), "true".to_owned()));
@@ -128,23 +129,28 @@ pub(crate) fn run_request(
 }
 
 /// What the code may know of its activation (RUN-06, RUN-08, RUN-21). `deadline` is in milliseconds since 1970.
-fn context(secrets: &Secrets, message: &ActivationMessage, deadline: u64) -> Vec<(&'static str, String)> {
+fn context(
+    secrets: &Secrets,
+    message: &ActivationMessage,
+    deadline: u64,
+) -> Vec<(&'static str, ContextValue)> {
+    use ContextValue::{Id, Number, Parent, Text};
     let action = &message.action;
     let texts = action.texts();
     let mut context = vec![
-        ("namespace", message.caller.namespace.name.as_str().to_owned()),
-        ("action_name", texts.absolute.clone()),
-        ("action_version", texts.version.clone()),
-        ("activation_id", message.activation_id.to_string()),
-        ("transaction_id", message.transaction_id.as_str().to_owned()),
-        ("deadline", deadline.to_string()),
-        ("traceparent", message.trace.parent()),
+        ("namespace", Text(message.caller.namespace.name.shared())),
+        ("action_name", Text(texts.absolute.clone())),
+        ("action_version", Text(texts.version.clone())),
+        ("activation_id", Id(message.activation_id)),
+        ("transaction_id", Text(message.transaction_id.shared())),
+        ("deadline", Number(deadline)),
+        ("traceparent", Parent(message.trace.clone())),
         // Also where there is none: a warm process still has that of the run before.
-        ("tracestate", message.trace.state().unwrap_or_default().to_owned()),
+        ("tracestate", Text(message.trace.state().map_or_else(Arc::default, Arc::from))),
     ];
     if action.provide_api_key {
         let key = secrets.key_for(&message.caller, message.activation_id, deadline);
-        context.push(("api_key", key.to_string()));
+        context.push(("api_key", key.to_string().into()));
     }
     context
 }
@@ -180,7 +186,6 @@ mod tests {
     use ::store::fault::{Fault, Faulty, Operation};
     use ::store::memory::MemoryArtifactStore;
     use secrets::{ParameterKey, ParameterKeys};
-    use std::sync::Arc;
     use types::{Lock, Parameters, json};
 
     fn value<'a>(variables: &'a [(String, String)], name: &str) -> Option<&'a str> {
@@ -292,7 +297,7 @@ mod tests {
         assert!(expected.starts_with("uuid:sl--"), "{expected}");
         assert_eq!(value(&environment(&secrets, &message, 0).unwrap(), "__OW_API_KEY"), Some(&*expected));
         let context = run_request(&secrets, &message, 0).unwrap().context;
-        assert!(context.contains(&("api_key", expected)));
+        assert!(context.contains(&("api_key", expected.into())));
     }
 
     #[test]
@@ -307,7 +312,7 @@ mod tests {
             run_request(&Secrets::for_tests(), &message, 0)
                 .unwrap()
                 .context
-                .contains(&("tracestate", "a=1".to_owned()))
+                .contains(&("tracestate", "a=1".into()))
         );
     }
 
@@ -324,6 +329,7 @@ mod tests {
             ("traceparent", "00-00000000000000000000000000000005-0000000000000006-00"),
             ("tracestate", ""),
         ];
+        let context: Vec<_> = context.iter().map(|(name, value)| (*name, value.to_string())).collect();
         assert_eq!(context, expected.map(|(name, value)| (name, value.to_owned())));
     }
 }

@@ -127,9 +127,9 @@ pub struct ExecutableAction {
 #[derive(Debug)]
 pub struct Texts {
     /// `/ns/[pkg/]name`, as the code sees it (RUN-08).
-    pub absolute: String,
+    pub absolute: Arc<str>,
     /// Its version.
-    pub version: String,
+    pub version: Arc<str>,
     /// For records, as are the others; in JSON.
     pub(crate) path: Raw,
     pub(crate) kind: Raw,
@@ -151,8 +151,8 @@ impl ExecutableAction {
     /// What is said of it again and again.
     pub fn texts(&self) -> &Texts {
         self.texts.0.get_or_init(|| Texts {
-            absolute: format!("/{}", self.name),
-            version: self.version.to_string(),
+            absolute: Arc::from(format!("/{}", self.name)),
+            version: Arc::from(self.version.to_string()),
             path: json::raw(&format_args!("{}", self.name)),
             kind: json::raw(&*self.kind),
             limits: json::raw(&self.limits),

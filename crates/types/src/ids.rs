@@ -124,6 +124,12 @@ impl TransactionId {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// Its text, to be kept without a copy.
+    #[must_use]
+    pub fn shared(&self) -> Arc<str> {
+        self.text.clone()
+    }
 }
 
 impl fmt::Display for TransactionId {

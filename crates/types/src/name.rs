@@ -72,6 +72,12 @@ impl EntityName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Its text, to be kept without a copy.
+    #[must_use]
+    pub fn shared(&self) -> Arc<str> {
+        self.0.clone()
+    }
 }
 
 impl fmt::Display for EntityName {

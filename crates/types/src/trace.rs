@@ -60,16 +60,19 @@ impl TraceContext {
     /// The header `traceparent`.
     #[must_use]
     pub fn parent(&self) -> String {
-        let hex = |number: u128| ActivationId::from_bits(number).encode();
-        let mut text = Vec::with_capacity(PARENT);
-        text.extend_from_slice(b"00-");
-        text.extend_from_slice(&hex(self.trace));
-        text.push(b'-');
-        text.extend_from_slice(&hex(self.span.into())[16..]);
-        text.push(b'-');
-        text.extend_from_slice(&hex(self.flags.into())[30..]);
         // Digits and dashes are text.
-        String::from_utf8(text).unwrap_or_default()
+        std::str::from_utf8(&self.encode_parent()).unwrap_or_default().to_owned()
+    }
+
+    /// The same, without an allocation.
+    #[must_use]
+    pub fn encode_parent(&self) -> [u8; PARENT] {
+        let hex = |number: u128| ActivationId::from_bits(number).encode();
+        let mut text = *b"00-................................-................-..";
+        text[3..35].copy_from_slice(&hex(self.trace));
+        text[36..52].copy_from_slice(&hex(self.span.into())[16..]);
+        text[53..].copy_from_slice(&hex(self.flags.into())[30..]);
+        text
     }
 
     /// The header `tracestate`, if there is one.
@@ -81,7 +84,7 @@ impl TraceContext {
 
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace, self.span, self.flags)
+        f.write_str(std::str::from_utf8(&self.encode_parent()).unwrap_or_default())
     }
 }
 

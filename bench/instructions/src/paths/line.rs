@@ -4,7 +4,7 @@ use super::runtime;
 use crate::counted::Counted;
 use base::clock::TestClock;
 use container::line::{Dialect, LineSession, Pipes, SessionLimits};
-use container::{Answer, RunRequest};
+use container::{Answer, ContextValue, RunRequest};
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -41,12 +41,12 @@ fn session() -> (LineSession, Runtime) {
 fn request() -> RunRequest {
     let value = json::parse(r#"{"image":"cat.png","region":"us","size":{"w":32,"h":32},"retries":3}"#);
     let context = vec![
-        ("namespace", "guest".to_owned()),
-        ("action_name", "/guest/tools/resize".to_owned()),
-        ("action_version", "0.0.3".to_owned()),
-        ("activation_id", ID.to_string()),
-        ("transaction_id", "Xy3kTq8aLr1bMn5cWd9eZf2gHj6iKp4o".to_owned()),
-        ("deadline", "1735689660123".to_owned()),
+        ("namespace", "guest".into()),
+        ("action_name", "/guest/tools/resize".into()),
+        ("action_version", "0.0.3".into()),
+        ("activation_id", ContextValue::Id(ID)),
+        ("transaction_id", "Xy3kTq8aLr1bMn5cWd9eZf2gHj6iKp4o".into()),
+        ("deadline", ContextValue::Number(1_735_689_660_123)),
     ];
     RunRequest { activation: ID, value: value.expect("JSON"), context, stream: None }
 }

@@ -83,7 +83,7 @@ async fn init(container: &dyn Container, code: Option<&[u8]>, binary: bool) -> A
 
 async fn run(container: &dyn Container, value: &str) -> String {
     let value = types::json::parse(value).unwrap();
-    let context = vec![("activation_id", "00ff".to_owned())];
+    let context = vec![("activation_id", "00ff".into())];
     match container.run(RunRequest { activation: ACTIVATION, value, context, stream: None }, ENOUGH).await {
         Answer::Reply { ok, body, .. } => {
             format!("{}{}", if ok { '+' } else { '-' }, String::from_utf8_lossy(&body))

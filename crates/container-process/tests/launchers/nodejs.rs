@@ -183,7 +183,7 @@ async fn run_04_run_07_the_environment_is_set_at_init_and_for_each_run() {
     let expected = r#"{"early":"42guest","id":"00ff","name":"/guest/hello","version":"0.0.1","deadline":"17","tid":"tid","path":"string"}"#;
     assert_eq!(bare.result("{}").await, expected);
     let mut request = super::support::request("{}");
-    request.context[3].1 = "11aa".to_owned();
+    request.context[3].1 = "11aa".into();
     let Answer::Reply { body, .. } = bare.session.run(&request, ENOUGH).await else { panic!() };
     assert!(super::text(&body).contains(r#""id":"11aa""#));
 }

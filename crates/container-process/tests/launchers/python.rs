@@ -141,7 +141,7 @@ def main(args):
     let expected = r#"["42guest","00ff","/guest/hello","17",false,"main__",true]"#;
     assert_eq!(bare.result("{}").await, expected);
     let mut request = super::support::request("{}");
-    request.context[3].1 = "11aa".to_owned();
+    request.context[3].1 = "11aa".into();
     let Answer::Reply { body, .. } = bare.session.run(&request, ENOUGH).await else { panic!() };
     assert!(super::text(&body).contains("11aa"));
 }

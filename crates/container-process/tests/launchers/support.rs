@@ -123,7 +123,7 @@ fn place(program: &mut Command, fds: [(OwnedFd, RawFd); 2]) {
 
 /// A run with these arguments.
 pub(crate) fn request(value: &str) -> RunRequest {
-    let context = |name, value: &str| (name, value.to_owned());
+    let context = |name, value: &str| (name, value.into());
     RunRequest {
         activation: ACTIVATION,
         value: json::parse(value).unwrap(),

@@ -51,7 +51,7 @@ impl Script for Interpreter {
         let mut containers = self.containers.lock();
         let Memory { environment, runs, free } = containers.get_mut(&spec.name).expect("it was initialised");
         for (name, value) in &request.context {
-            environment.insert(format!("__OW_{}", name.to_uppercase()), value.clone());
+            environment.insert(format!("__OW_{}", name.to_uppercase()), value.to_string());
         }
         *runs += 1;
         let value: Value = serde_json::from_str(request.value.get()).expect("arguments are JSON");

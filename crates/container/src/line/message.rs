@@ -76,7 +76,7 @@ pub(super) fn write_run(into: &mut Vec<u8>, request: &RunRequest, number: Option
         into.push(b',');
         json::write_text(into, name);
         into.push(b':');
-        json::write_text(into, value);
+        value.write_json(into);
     }
     if request.stream.is_some() {
         into.extend_from_slice(b",\"stream\":true");

@@ -69,7 +69,7 @@ fn answering(dialect: Dialect, mut answer: impl FnMut(&str) -> String + Send + '
 
 fn request(value: &str) -> RunRequest {
     let value = Arc::from(RawValue::from_string(value.to_owned()).unwrap());
-    RunRequest { activation: A, value, context: vec![("activation_id", "a\"b".to_owned())], stream: None }
+    RunRequest { activation: A, value, context: vec![("activation_id", "a\"b".into())], stream: None }
 }
 
 fn reply(ok: bool, body: &str) -> Answer {
