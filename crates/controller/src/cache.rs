@@ -3,28 +3,20 @@
 use crate::entities::Entities;
 use crate::identities::Identities;
 use async_trait::async_trait;
-use parking_lot::RwLock;
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use store::{ArtifactStore, Attachment, Document, DocumentKind, EntityQuery, PutError, StoreError};
 use types::Revision;
 
-/// Locks of one cache; a power of two.
-const SHARDS: usize = 16;
-
-/// Entries of one shard. A full shard is emptied and fills again with what is in use.
-const SHARD_CAPACITY: usize = 1024;
+/// Entries of one cache. A full one is emptied and fills again with what is in use.
+const CAPACITY: usize = 16 * 1024;
 
 /// A bounded map of things that were read. What was read before an invalidation is never added after it.
 pub(crate) struct Cache<V> {
-    hasher: RandomState,
-    shards: [Shard<V>; SHARDS],
-    generation: AtomicU64,
+    entries: papaya::HashMap<Box<[u8]>, Arc<V>>,
+    /// How often something was invalidated. Locked by whoever changes the entries; readers lock nothing.
+    generation: Mutex<u64>,
 }
-
-type Shard<V> = RwLock<HashMap<Box<[u8]>, Arc<V>>>;
 
 /// When a reading began; see [`Cache::insert`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,46 +24,37 @@ pub(crate) struct Generation(u64);
 
 impl<V> Cache<V> {
     pub(crate) fn new() -> Cache<V> {
-        Cache {
-            hasher: RandomState::new(),
-            shards: std::array::from_fn(|_| RwLock::default()),
-            generation: AtomicU64::new(0),
-        }
+        Cache { entries: papaya::HashMap::new(), generation: Mutex::new(0) }
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Option<Arc<V>> {
-        self.shard(key).read().get(key).cloned()
+        self.entries.pin().get(key).cloned()
     }
 
     /// To be taken before the store is read.
     pub(crate) fn generation(&self) -> Generation {
-        Generation(self.generation.load(Ordering::SeqCst))
+        Generation(*self.generation.lock())
     }
 
     /// Adds what was read since `generation`, unless something was invalidated in the meantime.
     pub(crate) fn insert(&self, key: &[u8], value: Arc<V>, generation: Generation) {
-        let mut shard = self.shard(key).write();
-        // Under the lock: an invalidation that comes later will find the entry.
-        if self.generation() != generation {
+        // Held until the entry is there: an invalidation that comes later will find it.
+        let now = self.generation.lock();
+        if Generation(*now) != generation {
             return;
         }
-        if shard.len() >= SHARD_CAPACITY && !shard.contains_key(key) {
-            shard.clear();
+        let entries = self.entries.pin();
+        if entries.len() >= CAPACITY && !entries.contains_key(key) {
+            entries.clear();
         }
-        shard.insert(Box::from(key), value);
+        entries.insert(Box::from(key), value);
     }
 
     /// Drops every entry for which `stale` says so.
     pub(crate) fn invalidate(&self, stale: impl Fn(&V) -> bool) {
-        self.generation.fetch_add(1, Ordering::SeqCst);
-        for shard in &self.shards {
-            shard.write().retain(|_, value| !stale(value));
-        }
-    }
-
-    fn shard(&self, key: &[u8]) -> &Shard<V> {
-        let hash = usize::try_from(self.hasher.hash_one(key) >> 32).unwrap_or_default();
-        &self.shards[hash % SHARDS]
+        let mut now = self.generation.lock();
+        *now += 1;
+        self.entries.pin().retain(|_, value| !stale(value));
     }
 }
 
@@ -186,14 +169,13 @@ mod tests {
     }
 
     #[test]
-    fn a_full_shard_is_emptied() {
+    fn a_full_cache_is_emptied() {
         let cache = Cache::new();
-        let total = SHARDS * SHARD_CAPACITY * 2;
+        let total = CAPACITY + 2;
         for number in 0..total {
             cache.insert(&number.to_be_bytes(), Arc::new(number), cache.generation());
         }
-        let kept: usize = cache.shards.iter().map(|shard| shard.read().len()).sum();
-        assert!(kept <= SHARDS * SHARD_CAPACITY);
+        assert_eq!(cache.entries.len(), 2);
         assert!(cache.get(&(total - 1).to_be_bytes()).is_some());
     }
 }
