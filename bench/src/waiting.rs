@@ -27,7 +27,7 @@ pub const STARTS: [Duration; 4] =
 pub const LOADS: [f64; 3] = [0.5, 4.0, 32.0];
 
 /// How often an action is called anew after all of its containers have gone; its queue knows more each time.
-const EPISODES: u64 = 5;
+pub const EPISODES: u64 = 5;
 /// Activations of an episode.
 const ACTIVATIONS: u64 = 100;
 /// Between two episodes. The queue stays.
@@ -78,39 +78,52 @@ impl Cell {
     }
 }
 
-/// The mean time from submitting to the end where each activation waits or has a container created, whatever is shorter for
-/// it. Who creates more than one at a time for others can be better.
+/// What came of a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The mean time from submitting to the end.
+    pub latency: Duration,
+    /// How many containers were created in all of its episodes together; those that were woken do not count.
+    pub created: u64,
+}
+
+/// What comes of a cell where each activation waits or has a container created, whatever is shorter for it. Who creates more
+/// than one at a time for others can be better.
 #[must_use]
-pub fn oracle(cell: &Cell, seed: u64) -> Duration {
+pub fn oracle(cell: &Cell, seed: u64) -> Outcome {
     let mut sum = Duration::ZERO;
+    let mut created = 0;
     for episode in 0..EPISODES {
         let mut free: BTreeSet<(Duration, usize)> = BTreeSet::new();
         for (number, Call { after, run }) in cell.calls(seed, episode).into_iter().enumerate() {
-            let created = after + cell.start;
+            let started = after + cell.start;
             let begin = match free.first() {
-                Some((first, _)) if *first <= created => {
-                    free.pop_first().map_or(created, |(at, _)| at.max(after))
+                Some((first, _)) if *first <= started => {
+                    free.pop_first().map_or(started, |(at, _)| at.max(after))
                 }
-                _ => created,
+                _ => {
+                    created += 1;
+                    started
+                }
             };
             free.insert((begin + run, number));
             sum += begin + run - after;
         }
     }
-    mean(sum)
+    Outcome { latency: mean(sum), created }
 }
 
 /// The same where the queue decides by those rules.
 ///
 /// # Errors
 /// When an activation does not end by being run.
-pub fn latency(cell: &Cell, rules: &Rules, seed: u64) -> io::Result<Duration> {
+pub fn queue(cell: &Cell, rules: &Rules, seed: u64) -> io::Result<Outcome> {
     let mut bed = Bed::new(cell.start, rules);
     let mut sum = Duration::ZERO;
     for episode in 0..EPISODES {
         sum += bed.episode(&cell.calls(seed, episode), episode * ACTIVATIONS)?;
     }
-    Ok(mean(sum))
+    Ok(Outcome { latency: mean(sum), created: bed.made })
 }
 
 fn mean(sum: Duration) -> Duration {
@@ -281,28 +294,42 @@ mod tests {
     fn the_oracle_waits_where_a_start_takes_longer_and_creates_where_a_run_does() {
         // One container is enough, and the first activation has to wait for it.
         let waits = oracle(&SLOW_START, 1);
-        assert!(waits >= Duration::from_millis(10) && waits < Duration::from_secs(1), "{waits:?}");
+        assert!(
+            waits.latency >= Duration::from_millis(10) && waits.latency < Duration::from_secs(1),
+            "{waits:?}"
+        );
+        assert!(waits.created < 3 * EPISODES, "{waits:?}");
         let long = Cell { run: Duration::from_secs(5), start: Duration::from_millis(2), load: 32.0 };
-        let creates = oracle(&long, 1).as_secs_f64();
-        assert!((4.5..5.5).contains(&creates), "{creates}");
+        let creates = oracle(&long, 1);
+        assert!((4.5..5.5).contains(&creates.latency.as_secs_f64()), "{creates:?}");
+        assert!(creates.created > 30 * EPISODES, "{creates:?}");
     }
 
     #[test]
     fn every_activation_of_the_grid_ends_by_either_rules_and_twice_the_same() {
         for rules in [Rules::default(), Rules::Upstream(UpstreamRules::default())] {
             for cell in grid() {
-                let took = latency(&cell, &rules, 1).unwrap();
-                assert!(took >= cell.run / 2, "{cell:?}: {took:?}");
-                assert_eq!(took, latency(&cell, &rules, 1).unwrap());
+                let outcome = queue(&cell, &rules, 1).unwrap();
+                assert!(outcome.latency >= cell.run / 2, "{cell:?}: {outcome:?}");
+                assert_eq!(outcome, queue(&cell, &rules, 1).unwrap());
             }
         }
     }
 
     #[test]
     fn a_queue_that_creates_late_is_worse() {
-        let late = PredictiveRules { least_target: Duration::from_secs(30), ..PredictiveRules::default() };
+        let late = PredictiveRules { least_gain: Duration::from_secs(30), ..PredictiveRules::default() };
         let cell = Cell { run: Duration::from_secs(1), start: Duration::from_millis(20), load: 4.0 };
-        let (now, then) = (latency(&cell, &Rules::default(), 3), latency(&cell, &Rules::Predictive(late), 3));
-        assert!(then.unwrap() > now.unwrap() * 2);
+        let (now, then) = (queue(&cell, &Rules::default(), 3), queue(&cell, &Rules::Predictive(late), 3));
+        assert!(then.unwrap().latency > now.unwrap().latency * 2);
+    }
+
+    #[test]
+    fn neither_short_runs_nor_short_starts_make_the_queue_wait_long_or_create_many_more() {
+        for cell in grid() {
+            let (ours, best) = (queue(&cell, &Rules::default(), 1).unwrap(), oracle(&cell, 1));
+            assert!(ours.latency < best.latency * 5 / 2, "{cell:?}: {ours:?}, {best:?}");
+            assert!(ours.created < best.created * 5 / 2, "{cell:?}: {ours:?}, {best:?}");
+        }
     }
 }

@@ -4,9 +4,10 @@ use super::Scene;
 use crate::report::{Bound, Curve, Findings, Line, Row, Side};
 use crate::settings::Settings;
 use crate::stats::{Estimate, median};
-use crate::waiting::{Cell, RUNS, STARTS, grid, latency, oracle};
+use crate::waiting::{Cell, EPISODES, Outcome, RUNS, STARTS, grid, oracle, queue};
 use engine::queue::decide::{Rules, UpstreamRules};
 use std::io;
+use std::time::Duration;
 
 pub(super) const SCENE: Scene = Scene {
     name: "waiting",
@@ -19,24 +20,33 @@ pub(super) const SCENE: Scene = Scene {
 /// Each seed is a round.
 const SEEDS: u64 = 7;
 
-/// A cell, and its mean latencies in milliseconds, seed by seed, of both rules and of the oracle.
+/// A cell, and what came of it by both rules and by the oracle: its mean latencies in milliseconds, seed by seed, and the
+/// containers that were created for all seeds.
 struct Measured {
     cell: Cell,
     took: [Vec<f64>; 3],
+    created: [u64; 3],
+}
+
+impl Measured {
+    fn add(&mut self, side: usize, outcome: Outcome) {
+        self.took[side].push(outcome.latency.as_secs_f64() * 1000.0);
+        self.created[side] += outcome.created;
+    }
 }
 
 fn run(_: &Settings) -> io::Result<Findings> {
     let rules = [Rules::default(), Rules::Upstream(UpstreamRules::default())];
     let mut cells = Vec::new();
     for cell in grid() {
-        let mut took = [const { Vec::new() }; 3];
+        let mut measured = Measured { cell, took: [const { Vec::new() }; 3], created: [0; 3] };
         for seed in 1..=SEEDS {
-            for (took, rules) in took.iter_mut().zip(&rules) {
-                took.push(latency(&cell, rules, seed)?.as_secs_f64() * 1000.0);
+            for (side, rules) in rules.iter().enumerate() {
+                measured.add(side, queue(&cell, rules, seed)?);
             }
-            took[2].push(oracle(&cell, seed).as_secs_f64() * 1000.0);
+            measured.add(2, oracle(&cell, seed));
         }
-        cells.push(Measured { cell, took });
+        cells.push(measured);
     }
     let what =
         "mean latency over a grid of run times, start times and loads ÷ an oracle that waits or creates";
@@ -72,7 +82,11 @@ fn run(_: &Settings) -> io::Result<Findings> {
             }),
         ),
     ];
-    let notes = vec![worst("the queue's rules", &cells, 0), worst("upstream's rules", &cells, 1)];
+    let notes = vec![
+        worst("the queue's rules", &cells, 0),
+        worst("upstream's rules", &cells, 1),
+        created(&cells, &RUNS.map(|run| (run, Box::new(move |cell: &Cell| cell.run == run) as Choice))),
+    ];
     Ok(Findings { rows, curves, notes })
 }
 
@@ -121,4 +135,24 @@ fn worst(name: &str, cells: &[Measured], side: usize) -> String {
             ratio(measured),
         )
     })
+}
+
+/// How many containers each side created for an episode, on average over the cells.
+fn created(cells: &[Measured], runs: &[(Duration, Choice)]) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    let mean = |choice: &dyn Fn(&Cell) -> bool, side: usize| {
+        let of: Vec<u64> =
+            cells.iter().filter(|cell| choice(&cell.cell)).map(|cell| cell.created[side]).collect();
+        of.iter().sum::<u64>() as f64 / (of.len() as u64 * SEEDS * EPISODES) as f64
+    };
+    let means = |choice: &dyn Fn(&Cell) -> bool| {
+        format!("{:.1}, {:.1} and {:.1}", mean(choice, 0), mean(choice, 1), mean(choice, 2))
+    };
+    let by_run: Vec<String> =
+        runs.iter().map(|(run, choice)| format!("{} for runs of {run:?}", means(choice))).collect();
+    format!(
+        "waiting: containers created for a hundred activations by the queue's rules, upstream's and the oracle: {}; {}",
+        means(&|_| true),
+        by_run.join("; ")
+    )
 }

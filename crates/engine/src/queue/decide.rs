@@ -27,11 +27,14 @@ pub struct UpstreamRules {
 pub struct PredictiveRules {
     /// Time between two decisions while activations wait and nothing happens.
     pub check_interval: Duration,
-    /// The least wait that is worth a container.
-    pub least_target: Duration,
-    /// The part of a run's duration that may be waited for.
-    pub target_share: f64,
-    /// By which factor longer activations may wait that no client waits for.
+    /// How much sooner than without it an activation must begin for a container to be worth its memory and the processor's
+    /// time for its start.
+    pub least_gain: Duration,
+    /// The same as a part of a start: who has to wait for one anyway hardly sees it.
+    pub start_share: f64,
+    /// The same as a part of a run.
+    pub run_share: f64,
+    /// By which factor the gain must be greater for activations that no client waits for.
     pub patience: f64,
     /// How many containers more than the arrivals need, as a part of that number.
     pub headroom: f64,
@@ -57,9 +60,10 @@ impl Default for PredictiveRules {
     fn default() -> PredictiveRules {
         PredictiveRules {
             check_interval: Duration::from_millis(20),
-            least_target: Duration::from_millis(20),
-            target_share: 0.2,
-            patience: 5.0,
+            least_gain: Duration::from_millis(2),
+            start_share: 0.1,
+            run_share: 0.1,
+            patience: 10.0,
             headroom: 0.2,
         }
     }
@@ -91,8 +95,8 @@ pub struct Snapshot {
     pub waiting: u32,
     /// Those of them that wait for longer than the stale threshold.
     pub stale: u32,
-    /// For how long the first of them has waited.
-    pub oldest: Duration,
+    /// For how long the first of them has waited without any activation being handed to a container.
+    pub stalled: Duration,
     /// Whether a client waits for one of them.
     pub blocking: bool,
     /// Activations that containers have.
@@ -101,6 +105,10 @@ pub struct Snapshot {
     pub existing: u32,
     /// Containers on order.
     pub creating: u32,
+    /// For how long they have been, together.
+    pub ordered_for: Duration,
+    /// For how long the first of them has been.
+    pub oldest_order: Duration,
     /// All containers of the namespace, those on order too.
     pub namespace_used: u32,
     /// How many containers the namespace may have.
@@ -115,8 +123,12 @@ pub struct Snapshot {
     pub running_for: Duration,
     /// Arrivals in a second.
     pub arrivals: f64,
-    /// How long the best start that can be had is expected to take.
+    /// How long a start is expected to take.
     pub start: Duration,
+    /// How long waking a paused container is expected to take.
+    pub resume: Duration,
+    /// Paused containers, which orders wake before they start any; those on order are among them.
+    pub paused: u32,
     /// How many containers may be on order at a time; small for an action that has not proved itself.
     pub ramp: u32,
 }
@@ -256,7 +268,7 @@ fn saturate(number: i64) -> u32 {
     u32::try_from(number.max(0)).unwrap_or(u32::MAX)
 }
 
-/// I9: add a container only where waiting would take longer than starting one.
+/// I9: add a container only where waiting would take longer than starting one, and by enough to be worth it.
 ///
 /// The namespace's limit is left to its arbiter, which may take tokens from others.
 fn predictive(s: &Snapshot, rules: &PredictiveRules) -> Decision {
@@ -270,36 +282,67 @@ fn predictive(s: &Snapshot, rules: &PredictiveRules) -> Decision {
     if most <= 0 {
         return Decision::Skip;
     }
-    if total == 0 {
-        return Decision::Add(saturate(most.min(wanted(s, rules).max(1))));
+    // Those that wait cost less to wake than to start, but there are only so many of them.
+    let woken = more(s, rules, resume(s)).min(i64::from(s.paused.saturating_sub(s.creating)));
+    let more = woken.max(more(s, rules, start(s)));
+    if more <= 0 { Decision::Skip } else { Decision::Add(saturate(more.min(most))) }
+}
+
+/// How many containers more are worth it that take so long to come, in seconds.
+fn more(s: &Snapshot, rules: &PredictiveRules, start: f64) -> i64 {
+    let gain = gain(s, rules, start);
+    let total = s.existing + s.creating;
+    let is_soon = begin_of_last(s) <= start + gain && !is_stalled(s, rules, start + gain);
+    if total > 0 && is_soon {
+        return 0;
     }
-    let threshold = threshold(s, rules);
-    let is_late = s.oldest.as_secs_f64() > threshold;
-    if !is_late && predicted_wait(s) <= threshold {
-        return Decision::Skip;
-    }
-    Decision::Add(saturate((wanted(s, rules) - i64::from(total)).max(1).min(most)))
+    // A container that is ordered now has only the gain to work in.
+    let clearing = (work(s) + coming(s) - f64::from(total) * (start + gain)) / gain;
+    clearing.max(kept_busy(s, rules) - f64::from(total)).max(1.0).ceil() as i64
 }
 
-/// How long the last of the waiting activations will wait if nothing is added, in seconds.
-fn predicted_wait(s: &Snapshot) -> f64 {
-    let slots = (s.existing + s.creating).max(1) * s.concurrency.max(1);
-    // What runs already is half through, on average.
-    let work = f64::from(s.waiting) + f64::from(s.in_flight) / 2.0;
-    duration(s) * work / f64::from(slots)
+/// Whether nothing moves although the runs should have ended: what was predicted of them is wrong. How soon a container on
+/// order comes is another matter, and more orders do not make it come sooner.
+fn is_stalled(s: &Snapshot, rules: &PredictiveRules, threshold: f64) -> bool {
+    s.existing > 0 && s.stalled.as_secs_f64() > threshold.max(rules.check_interval.as_secs_f64())
 }
 
-/// A wait that is not worth a container, in seconds: starting one takes as long, or it is short compared with the run.
-fn threshold(s: &Snapshot, rules: &PredictiveRules) -> f64 {
-    let target = rules.least_target.as_secs_f64().max(duration(s) * rules.target_share);
-    let target = if s.blocking { target } else { target * rules.patience };
-    target.max(s.start.as_secs_f64())
+/// When the last of the waiting activations begins if nothing is added, in seconds from now.
+fn begin_of_last(s: &Snapshot) -> f64 {
+    (work(s) + coming(s)) / f64::from((s.existing + s.creating).max(1))
 }
 
-/// The containers that keep up with the arrivals and clear what waits within the threshold.
-fn wanted(s: &Snapshot, rules: &PredictiveRules) -> i64 {
-    let clearing = f64::from(s.waiting) * duration(s) / threshold(s, rules);
-    (kept_busy(s, rules) + clearing / f64::from(s.concurrency.max(1))).ceil() as i64
+/// The runs that must end before the last of the waiting activations begins, in seconds of one container. They end one
+/// after the other, and the next one is half through on average.
+fn work(s: &Snapshot) -> f64 {
+    let runs = f64::from(s.waiting.max(1) - 1) + if s.in_flight > 0 { 0.5 } else { 0.0 };
+    runs * duration(s) / f64::from(s.concurrency.max(1))
+}
+
+/// How long the containers on order are still expected to take, one after the other, in seconds.
+fn coming(s: &Snapshot) -> f64 {
+    let woken = s.creating.min(s.paused);
+    let all = f64::from(woken) * resume(s) + f64::from(s.creating - woken) * start(s);
+    (all - s.ordered_for.as_secs_f64()).max(0.0)
+}
+
+/// How long a start takes, in seconds: no less than one has taken already.
+fn start(s: &Snapshot) -> f64 {
+    let so_far = if s.creating > s.paused { s.oldest_order } else { Duration::ZERO };
+    s.start.max(so_far).as_secs_f64()
+}
+
+/// How long waking a paused container takes, in seconds.
+fn resume(s: &Snapshot) -> f64 {
+    let so_far = if s.creating > s.paused { Duration::ZERO } else { s.oldest_order };
+    s.resume.max(so_far).as_secs_f64()
+}
+
+/// How much sooner the last of the waiting activations must begin for a container to be worth it, in seconds.
+fn gain(s: &Snapshot, rules: &PredictiveRules, start: f64) -> f64 {
+    let least = rules.least_gain.as_secs_f64();
+    let gain = least.max(start * rules.start_share).max(duration(s) * rules.run_share);
+    if s.blocking { gain } else { gain * rules.patience }
 }
 
 /// The containers that the arrivals alone keep busy, headroom included.

@@ -35,9 +35,9 @@ impl<M: Message> Queue<M> {
     /// The container that gets the next activation, if one has room and the width of the queue lets it work.
     pub(super) fn free(&mut self, now: Instant) -> Option<Slot> {
         let best = self.fleet.best()?;
-        let Rules::Predictive(rules) = &self.config.rules else { return Some(best) };
+        let Rules::Predictive(_) = &self.config.rules else { return Some(best) };
         let waited = self.backlog.front().map_or(Duration::ZERO, |first| now - first.since);
-        let admits = self.width.admits(now, self.fleet.in_flight(), waited, rules.least_target);
+        let admits = self.width.admits(now, self.fleet.in_flight(), waited);
         admits.then_some(best)
     }
 

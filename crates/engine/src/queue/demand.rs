@@ -15,8 +15,13 @@ pub(super) struct Demand {
     history: Option<Duration>,
     /// When the first run began, as long as none has ended.
     first_run: Option<Instant>,
-    start: Duration,
-    resume: Duration,
+    last_run: Instant,
+    /// How long a start is taken to be as long as none was seen to its end.
+    expected_start: Duration,
+    start: Estimate,
+    /// How long the action's own code takes to be loaded; `None` before a run has ended.
+    init: Option<Estimate>,
+    resume: Estimate,
 }
 
 impl Demand {
@@ -26,8 +31,11 @@ impl Demand {
             runs: Mean::new(durations),
             history: None,
             first_run: None,
-            start,
-            resume,
+            last_run: Instant::ZERO,
+            expected_start: start,
+            start: Estimate::Guess(start),
+            init: None,
+            resume: Estimate::Guess(resume),
         }
     }
 
@@ -41,9 +49,15 @@ impl Demand {
     }
 
     pub(super) fn dispatched(&mut self, now: Instant) {
+        self.last_run = now;
         if self.first_run.is_none() {
             self.first_run = Some(now);
         }
+    }
+
+    /// When the last run began.
+    pub(super) const fn last_run(&self) -> Instant {
+        self.last_run
     }
 
     pub(super) fn finished(&mut self, run: Duration) {
@@ -75,12 +89,51 @@ impl Demand {
     /// A container was provided.
     pub(super) fn provided(&mut self, took: Duration, resumed: bool) {
         let estimate = if resumed { &mut self.resume } else { &mut self.start };
-        *estimate = (*estimate * 3 + took) / 4;
+        estimate.add(took);
     }
 
-    /// How long the best start is expected to take.
-    pub(super) const fn start(&self, paused_at_hand: bool) -> Duration {
-        if paused_at_hand { self.resume } else { self.start }
+    /// A run has ended, before which its container had to initialise for so long, if it had to.
+    pub(super) fn initialised(&mut self, init: Option<Duration>) {
+        let estimate = self.init.get_or_insert(Estimate::Guess(Duration::ZERO));
+        if let Some(init) = init {
+            estimate.add(init);
+        }
+    }
+
+    /// How long a start is expected to take, until the container can run something.
+    pub(super) fn start(&self) -> Duration {
+        match self.init {
+            Some(init) => self.start.value() + init.value(),
+            // A sandbox may be at hand at once and initialise for long.
+            None => self.start.value().max(self.expected_start),
+        }
+    }
+
+    /// How long waking a paused container is expected to take.
+    pub(super) const fn resume(&self) -> Duration {
+        self.resume.value()
+    }
+}
+
+/// A time that was guessed, or the mean of those that were measured, in which the latest counts most.
+#[derive(Clone, Copy, Debug)]
+enum Estimate {
+    Guess(Duration),
+    Mean(Duration),
+}
+
+impl Estimate {
+    fn add(&mut self, measured: Duration) {
+        *self = Estimate::Mean(match *self {
+            Estimate::Guess(_) => measured,
+            Estimate::Mean(mean) => (mean * 3 + measured) / 4,
+        });
+    }
+
+    const fn value(self) -> Duration {
+        match self {
+            Estimate::Guess(time) | Estimate::Mean(time) => time,
+        }
     }
 }
 

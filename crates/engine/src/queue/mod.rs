@@ -314,7 +314,8 @@ impl<M: Message> Machine for Queue<M> {
                     self.fleet.start(slot, activation, attempt);
                 }
             }
-            Event::Finished { container, activation, init: _, run, healthy } => {
+            Event::Finished { container, activation, init, run, healthy } => {
+                self.demand.initialised(init);
                 self.finished(now, container, activation, run, healthy, out);
             }
             Event::Nack { container, activation, attempt, reason } => {

@@ -1,6 +1,6 @@
 //! Orders for containers: given with a token, carried out, failed, or taken back.
 
-use super::scale::count;
+use super::scale::{Order, count};
 use super::{Command, CreateRequest, Message, Phase, Queue};
 use crate::creation::StartFailure;
 use machine::Instant;
@@ -17,7 +17,7 @@ impl<M: Message> Queue<M> {
             let useful = self.useful_orders();
             while ordered < tokens && self.supply.orders_live < useful {
                 let creation = self.supply.next_creation();
-                self.supply.orders.insert(creation, live.revision);
+                self.supply.orders.insert(creation, Order { revision: live.revision, since: now });
                 self.supply.orders_live += 1;
                 self.supply.initialised = true;
                 ordered += 1;
@@ -42,7 +42,7 @@ impl<M: Message> Queue<M> {
         }
         // Orders for older revisions are of no use, and count for nothing: were a new one taken back in their place, it
         // would be given again at once.
-        let is_open = |(creation, _): &(&CreationId, &Revision)| !self.supply.withdrawn.contains(creation);
+        let is_open = |(creation, _): &(&CreationId, &Order)| !self.supply.withdrawn.contains(creation);
         let newest = self.live.as_ref().map(|live| live.revision);
         let (live, outdated): (Vec<_>, Vec<_>) = self
             .supply
@@ -50,7 +50,7 @@ impl<M: Message> Queue<M> {
             .iter()
             .rev()
             .filter(is_open)
-            .map(|(creation, revision)| (*creation, *revision))
+            .map(|(creation, order)| (*creation, order.revision))
             .partition(|(_, revision)| Some(*revision) == newest);
         let surplus = live.len().saturating_sub(self.useful_orders() as usize);
         for (creation, _) in outdated.into_iter().chain(live.into_iter().take(surplus)) {
@@ -119,8 +119,8 @@ impl<M: Message> Queue<M> {
     }
 
     fn is_live_order(&self, creation: CreationId) -> bool {
-        let revision = self.supply.orders.get(&creation);
-        self.live.as_ref().is_some_and(|live| revision == Some(&live.revision))
+        let order = self.supply.orders.get(&creation);
+        self.live.as_ref().is_some_and(|live| order.is_some_and(|order| order.revision == live.revision))
     }
 
     fn take_order(&mut self, creation: CreationId) -> bool {

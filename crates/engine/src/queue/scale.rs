@@ -15,7 +15,7 @@ use types::{ContainerRef, CreationId, InvokerId, Revision};
 pub(super) struct Supply {
     number: u32,
     next_order: u32,
-    pub(super) orders: BTreeMap<CreationId, Revision>,
+    pub(super) orders: BTreeMap<CreationId, Order>,
     /// Those of them that were asked back.
     pub(super) withdrawn: BTreeSet<CreationId>,
     /// Orders for the live revision.
@@ -40,6 +40,13 @@ pub(super) struct Supply {
     observing: bool,
     check_at: Option<Instant>,
     ask_at: Option<Instant>,
+}
+
+/// A container on order.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Order {
+    pub(super) revision: Revision,
+    pub(super) since: Instant,
 }
 
 impl Supply {
@@ -246,16 +253,20 @@ impl<M: Message> Queue<M> {
             }
         };
         let facts = self.live.as_ref().map(|live| live.facts);
+        let (ordered_for, oldest_order) = self.order_ages(now);
+        let moved = self.demand.last_run();
         Snapshot {
             standing: self.standing(now),
             initialised: self.supply.initialised,
             waiting: count(self.backlog.len()),
             stale: count(stale),
-            oldest: self.backlog.front().map_or(Duration::ZERO, |first| now - first.since),
+            stalled: self.backlog.front().map_or(Duration::ZERO, |first| now - moved.max(first.since)),
             blocking: self.backlog.any_blocking(),
             in_flight: self.fleet.in_flight(),
             existing: self.fleet.serving(),
             creating: self.supply.orders_live,
+            ordered_for,
+            oldest_order,
             namespace_used: self.supply.namespace.used,
             namespace_limit: self.supply.namespace.limit,
             action_limit: facts.and_then(|facts| facts.instances),
@@ -263,9 +274,24 @@ impl<M: Message> Queue<M> {
             duration: self.demand.duration(),
             running_for: self.demand.running_for(now),
             arrivals: self.demand.arrivals(now),
-            start: self.demand.start(!self.supply.paused.is_empty()),
+            start: self.demand.start(),
+            resume: self.demand.resume(),
+            paused: count(self.supply.paused.len()),
             ramp: self.breaker.ramp(),
         }
+    }
+
+    /// For how long containers of the live revision have been on order: all together, and the first of them.
+    fn order_ages(&self, now: Instant) -> (Duration, Duration) {
+        if self.supply.orders_live == 0 {
+            return (Duration::ZERO, Duration::ZERO);
+        }
+        let live = self.live.as_ref().map(|live| live.revision);
+        let ages = self.supply.orders.values().filter(|order| Some(order.revision) == live);
+        ages.fold((Duration::ZERO, Duration::ZERO), |(sum, longest), order| {
+            let age = now - order.since;
+            (sum + age, longest.max(age))
+        })
     }
 
     /// A full queue counts as running: upstream's rules add no container to one that is throttled, which then never

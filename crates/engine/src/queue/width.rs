@@ -22,6 +22,8 @@ const PASSED_OVER: u32 = 50;
 const WORSE: f64 = 0.05;
 /// Twice the width is kept if the mean is better by at least this part.
 const BETTER: f64 = 0.1;
+/// The width goes when one has waited for longer than this, and for longer than is usual.
+const PATIENCE: Duration = Duration::from_millis(20);
 /// How long the width stays after a try that failed; it doubles with each in a row.
 const FIRST_HOLD: Duration = Duration::from_millis(500);
 const LONGEST_HOLD: Duration = Duration::from_secs(16);
@@ -67,19 +69,13 @@ struct Window {
 impl Width {
     /// Whether a container may get an activation beside those `in_flight`, where the first that waits has done so for
     /// `waited`. The width must not keep anybody waiting whose container does not come back: it goes when one has waited
-    /// for longer than `patience`, and for twice what was usual.
-    pub(super) fn admits(
-        &mut self,
-        now: Instant,
-        in_flight: u32,
-        waited: Duration,
-        patience: Duration,
-    ) -> bool {
+    /// for longer than [`PATIENCE`], and for twice what was usual.
+    pub(super) fn admits(&mut self, now: Instant, in_flight: u32, waited: Duration) -> bool {
         let Some(limit) = self.limit else { return true };
         if in_flight < limit {
             return true;
         }
-        if waited > patience.max(self.mean * 2) {
+        if waited > PATIENCE.max(self.mean * 2) {
             self.fail(now, None);
             return true;
         }
@@ -150,8 +146,6 @@ impl Width {
 mod tests {
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_millis(20);
-
     /// Callers that call again at once, and containers whose speed depends on how many work.
     struct Loop {
         width: Width,
@@ -180,7 +174,7 @@ mod tests {
         fn working(&mut self) -> u32 {
             let most = self.callers.min(self.containers);
             let mut working = 0;
-            while working < most && self.width.admits(self.now, working, Duration::ZERO, PATIENCE) {
+            while working < most && self.width.admits(self.now, working, Duration::ZERO) {
                 working += 1;
             }
             working
@@ -234,7 +228,7 @@ mod tests {
     fn who_waits_too_long_opens_it() {
         let mut busy = loop_of(on_two_processors);
         busy.go(Duration::from_secs(4));
-        let admits = |busy: &mut Loop, waited| busy.width.admits(busy.now, 2, waited, PATIENCE);
+        let admits = |busy: &mut Loop, waited| busy.width.admits(busy.now, 2, waited);
         assert!(!admits(&mut busy, PATIENCE));
         assert!(admits(&mut busy, PATIENCE + Duration::from_nanos(1)));
         assert!(admits(&mut busy, Duration::ZERO), "from then on for everybody");

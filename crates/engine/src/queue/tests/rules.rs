@@ -9,11 +9,13 @@ fn snapshot() -> Snapshot {
         initialised: true,
         waiting: 0,
         stale: 0,
-        oldest: Duration::ZERO,
+        stalled: Duration::ZERO,
         blocking: true,
         in_flight: 0,
         existing: 0,
         creating: 0,
+        ordered_for: Duration::ZERO,
+        oldest_order: Duration::ZERO,
         namespace_used: 0,
         namespace_limit: Some(1_000),
         action_limit: None,
@@ -22,6 +24,8 @@ fn snapshot() -> Snapshot {
         running_for: Duration::ZERO,
         arrivals: 0.0,
         start: Duration::from_millis(500),
+        resume: Duration::from_millis(5),
+        paused: 0,
         ramp: u32::MAX,
     }
 }
@@ -230,23 +234,65 @@ fn i9_waiting_that_is_shorter_than_a_start_adds_nothing() {
         s.arrivals = 20.0;
         s.duration = millis(10);
     };
-    assert_eq!(predictive(short), Decision::Skip, "205 ms of work against 500 ms");
-    let resumable = |s: &mut Snapshot| {
-        short(s);
-        s.start = Duration::from_millis(5);
+    assert_eq!(predictive(short), Decision::Skip, "195 ms of work against 500 ms");
+    let resumable = |paused| {
+        predictive(|s| {
+            short(s);
+            s.paused = paused;
+        })
     };
-    assert_eq!(predictive(resumable), Decision::Add(10), "a paused container is there in 5 ms");
+    assert_eq!(resumable(3), Decision::Add(3), "they are there in 5 ms, but more would have to be started");
+    assert_eq!(resumable(50), Decision::Add(20), "one for each");
 }
 
 #[test]
-fn i9_a_burst_gets_what_clears_it_in_the_time_of_a_start() {
+fn i9_a_burst_gets_what_clears_it_soon_after_a_start() {
     let decision = predictive(|s| {
         s.existing = 1;
+        s.in_flight = 1;
         s.waiting = 200;
         s.arrivals = 200.0;
         s.duration = millis(10);
     });
-    assert_eq!(decision, Decision::Add(6), "2.4 keep up with the arrivals, 4 clear 2 s of work in 0.5 s");
+    // 1,995 ms of work: the one that is there does 550 ms of it, each other one the 50 ms after its start.
+    assert_eq!(decision, Decision::Add(29));
+}
+
+#[test]
+fn i9_starts_that_take_no_longer_than_a_few_runs_are_not_waited_for() {
+    let with = |existing, waiting, start, duration| {
+        predictive(|s| {
+            s.existing = existing;
+            s.in_flight = existing;
+            s.waiting = waiting;
+            s.start = Duration::from_millis(start);
+            s.duration = Some(Duration::from_micros(duration));
+        })
+    };
+    assert_eq!(
+        with(1, 4, 2, 1_000),
+        Decision::Skip,
+        "the last waits for 3.5 ms; 2 ms would be a start, 2 ms are to be gained"
+    );
+    assert_eq!(with(1, 5, 2, 1_000), Decision::Add(1));
+    assert_eq!(with(1, 15, 3, 50), Decision::Skip, "sixteen callers wait for 0.7 ms");
+    assert_eq!(with(1, 15, 3, 1_000), Decision::Add(5), "and for 14.5 ms");
+}
+
+#[test]
+fn i9_a_container_on_order_has_come_some_way() {
+    let with = |waiting, age| {
+        predictive(|s| {
+            s.creating = 1;
+            s.waiting = waiting;
+            s.duration = millis(10);
+            s.ordered_for = Duration::from_millis(age);
+            s.oldest_order = Duration::from_millis(age);
+        })
+    };
+    assert_eq!(with(30, 400), Decision::Skip, "100 ms more and 290 ms of runs, against 500 ms");
+    assert_eq!(with(30, 100), Decision::Add(3), "400 ms and 290 ms");
+    assert_eq!(with(60, 5_000), Decision::Skip, "starts take longer than was thought, the next one too");
 }
 
 #[test]
@@ -282,13 +328,13 @@ fn i9_an_unproven_action_starts_slowly() {
 }
 
 #[test]
-fn i9_a_head_that_has_waited_too_long_shows_that_the_prediction_was_wrong() {
+fn i9_runs_that_do_not_end_show_that_the_prediction_was_wrong() {
     let decision = predictive(|s| {
         s.existing = 1;
         s.in_flight = 1;
         s.waiting = 3;
         s.duration = millis(1);
-        s.oldest = Duration::from_millis(501);
+        s.stalled = Duration::from_millis(551);
     });
     assert_eq!(decision, Decision::Add(1));
 }
@@ -298,13 +344,14 @@ fn i9_nobody_waits_so_it_may_take_longer() {
     let with = |blocking| {
         predictive(|s| {
             s.existing = 1;
+            s.in_flight = 1;
             s.waiting = 2;
             s.start = Duration::from_millis(30);
             s.duration = millis(25);
             s.blocking = blocking;
         })
     };
-    assert_eq!(with(true), Decision::Add(1));
+    assert_eq!(with(true), Decision::Add(2));
     assert_eq!(with(false), Decision::Skip);
 }
 

@@ -51,6 +51,66 @@ fn a_fast_action_waits_for_its_container() {
 }
 
 #[test]
+fn what_waited_for_a_start_and_is_done_soon_gets_no_containers() {
+    let mut bed = Bed::warm(1);
+    for id in 1..=10 {
+        bed.on(Event::Submit { message: note(id) });
+        bed.on(ended(id, 1, 1, true));
+    }
+    bed.on(gone(1));
+    for id in 11..=30 {
+        bed.submit(id);
+    }
+    let order = bed.oldest_order();
+    bed.pass(250);
+    assert_eq!(bed.orders(), [order], "19 ms of work before the last");
+    bed.created(order, 2);
+    for id in 11..=30 {
+        bed.now += Duration::from_millis(1);
+        bed.on(ended(id, 2, 1, true));
+        assert!(bed.orders().is_empty(), "all have waited for longer than a start, and run now");
+    }
+}
+
+#[test]
+fn a_run_that_does_not_end_is_not_waited_for() {
+    let mut bed = Bed::warm(1);
+    for id in 1..=2 {
+        bed.submit(id);
+    }
+    bed.pass(200);
+    assert!(bed.orders().is_empty(), "runs take 10 ms, starts 200 ms");
+    bed.pass(50);
+    assert_eq!(bed.orders().len(), 1);
+    bed.pass(1_000);
+    assert_eq!(bed.orders().len(), 1, "nothing else waits");
+}
+
+#[test]
+fn loading_the_code_is_part_of_a_start() {
+    let with = |init| {
+        let mut bed = Bed::warm(1);
+        for id in 1..=10 {
+            bed.submit(id);
+            let run = Duration::from_millis(40);
+            bed.on(Event::Finished {
+                container: container(1),
+                activation: activation(id),
+                init,
+                run,
+                healthy: true,
+            });
+        }
+        for id in 11..=20 {
+            bed.submit(id);
+        }
+        bed.orders().len()
+    };
+    assert_eq!(with(None), 7, "360 ms of work against 200 ms");
+    assert_eq!(with(Some(Duration::from_millis(200))), 0, "and against 400 ms");
+}
+
+#[test]
 fn unused_tokens_go_back() {
     let mut bed = Bed::new();
     bed.grants = false;
