@@ -61,6 +61,16 @@ impl Controller {
     /// Accepts an invocation that nobody waits for (INV-04). The intent is on the disk before anything else happens, so
     /// that an id that was answered is never lost.
     pub(crate) async fn invoke_detached(&self, invocation: Invocation) -> Result<ActivationId, ApiError> {
+        self.detach(invocation, true).await
+    }
+
+    /// The same for a rule of a fire that is on the disk. The intent is only written: a power cut that takes it leaves the
+    /// fire, which goes on with this rule then.
+    pub(super) async fn invoke_of_rule(&self, invocation: Invocation) -> Result<ActivationId, ApiError> {
+        self.detach(invocation, false).await
+    }
+
+    async fn detach(&self, invocation: Invocation, durable: bool) -> Result<ActivationId, ApiError> {
         self.check_parts(&invocation).await?;
         let ready = self.ready(invocation, false);
         let id = ready.message.activation_id;
@@ -70,7 +80,8 @@ impl Controller {
         };
         // From here on a client that goes away does not stop it: the activation is submitted all the same.
         let accepted = Accepted { controller: self, ready: Some(ready) };
-        if let Some(ticket) = ticket
+        if durable
+            && let Some(ticket) = ticket
             && let Err(error) = self.activations.durable(ticket).await
         {
             accepted.refuse("The activation could not be written down.");

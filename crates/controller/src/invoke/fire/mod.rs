@@ -229,7 +229,7 @@ impl Controller {
         let (payload, transaction) = (Some(&*fire.arguments), fire.transaction.clone());
         let trace = Some(fire.trace.clone());
         let call = Call { id, caller, payload, transaction, received, trace };
-        self.invoke_detached(self.arrange(admission, call).await?).await
+        self.invoke_of_rule(self.arrange(admission, call).await?).await
     }
 
     /// Ends a fire of an earlier process (see the head of this module): `unfinished` are the activations of that process
