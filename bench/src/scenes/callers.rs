@@ -13,7 +13,7 @@ use std::io;
 
 pub(super) const SCENE: Scene = Scene {
     name: "callers",
-    metrics: &["B8", "B8a", "Y0"],
+    metrics: &["B8", "B8a", "B8b", "Y0"],
     about: "latency added for one caller, tails under an open load, and raw round trips",
     quick: false,
     run,
@@ -27,6 +27,8 @@ const UTILISATION: f64 = 0.7;
 struct Stage<'a> {
     settings: &'a Settings,
     platform: Platform,
+    /// Its answers do not wait for the disk.
+    hasty: Platform,
     native: [Template; 1],
     plain: [Template; 1],
     hyper: Yardstick,
@@ -34,11 +36,16 @@ struct Stage<'a> {
 
 fn run(settings: &Settings) -> io::Result<Findings> {
     let platform = Platform::with_stem_cells(0)?;
-    platform.put_native("native")?;
+    let hasty = Platform::with(0, &["invoker.durable_answers=false".to_owned()])?;
+    for platform in [&platform, &hasty] {
+        platform.put_native("native")?;
+        platform.warm("native")?;
+    }
     let stage = Stage {
         settings,
         native: [platform.template("native")],
         platform,
+        hasty,
         plain: [Template::post("/run", None, ("{\"value\":", "}"))],
         hyper: Yardstick::own("http")?,
     };
@@ -49,6 +56,7 @@ fn run(settings: &Settings) -> io::Result<Findings> {
         rows.extend(one_caller(&stage, "processors kept awake by an idle-class thread")?);
     }
     rows.extend(one_caller(&stage, "processors may sleep")?);
+    rows.push(without_disk(&stage)?);
     rows.push(tails(&stage)?);
     rows.extend(round_trips(settings)?);
     Ok(Findings { rows, ..Findings::default() })
@@ -80,6 +88,28 @@ fn one_caller(stage: &Stage<'_>, how: &str) -> io::Result<Vec<Row>> {
         row("99th percentile", |outcome| outcome.p99, |trips| trips.p99)
             .aims(Bound::AtMost(4.0), Bound::AtMost(2.5)),
     ])
+}
+
+/// B8b: how much of that is waiting for the disk.
+fn without_disk(stage: &Stage<'_>) -> io::Result<Row> {
+    let Settings { rounds, period, .. } = *stage.settings;
+    let hasty = [stage.hasty.template("native")];
+    let sides = in_turn(rounds, 3, |side| {
+        Ok(match side {
+            0 => stage.platform.run(&stage.native, 1, period)?.p50,
+            1 => stage.hasty.run(&hasty, 1, period)?.p50,
+            _ => load::run(stage.hyper.address, &stage.plain, 1, period)?.p50,
+        })
+    })?;
+    let [with, without, plain] = sides.as_slice() else { return Err(io::Error::other("three sides")) };
+    let added = |ours: &[f64]| ours.iter().zip(plain).map(|(ours, plain)| ours - plain).collect();
+    let what = "median latency added for one caller where answers do not wait for the disk ÷ where they do";
+    Ok(Row::ratio(
+        "B8b",
+        what,
+        Side::new("without", "µs", added(without)),
+        Side::new("with", "µs", added(with)),
+    ))
 }
 
 /// B8a
