@@ -1,9 +1,9 @@
 //! Drives a runtime over pipes, with one line of JSON each way (PROXY-05).
 //!
 //! A [`LineSession`] belongs to one process. A call writes one buffer, waits, and reads one line; it runs inside the
-//! caller's own task, starts none, and never looks into the value that it passes on. While it waits it also empties
-//! the pipes of standard output and standard error, so that a function that floods them is never held up, and keeps
-//! no more of that than logs may have.
+//! caller's own task, starts none, and never looks into the value that it passes on. When it has waited for some
+//! milliseconds it begins to empty the pipes of standard output and standard error too, so that a function that floods
+//! them is not held up, and keeps no more of that than logs may have. In a shorter call they are read with the answer.
 //!
 //! **Whose log lines.** Writes to a pipe take effect in their order. So when the answer has come, everything that the
 //! function wrote before it lies in the pipes already: the session empties them once more and gives all of it to this
