@@ -293,7 +293,10 @@ fn more(s: &Snapshot, rules: &PredictiveRules, start: f64) -> i64 {
     let gain = gain(s, rules, start);
     let total = s.existing + s.creating;
     let is_soon = begin_of_last(s) <= start + gain && !is_stalled(s, rules, start + gain);
-    if total > 0 && is_soon {
+    // Where activations come faster than they end, each of them waits. A container that their arrivals keep busy is worth
+    // its start then, if its first run takes as long.
+    let pays = duration(s) >= start && kept_busy(s, rules) > f64::from(total);
+    if total > 0 && is_soon && !pays {
         return 0;
     }
     // A container that is ordered now has only the gain to work in.

@@ -380,3 +380,25 @@ fn i9_surplus_is_what_the_arrivals_do_not_keep_busy() {
     assert_eq!(with(0.0), 9, "one always stays");
     assert_eq!(with(500.0), 0);
 }
+
+#[test]
+fn where_somebody_always_waits_containers_follow_the_arrivals() {
+    // A hundred callers of runs of 175 ms, who call again at once: eighty containers, and twenty always wait.
+    let callers = |s: &mut Snapshot| {
+        (s.waiting, s.in_flight, s.existing) = (20, 80, 80);
+        (s.arrivals, s.duration, s.start) = (457.0, millis(175), Duration::from_millis(50));
+    };
+    assert_eq!(predictive(callers), Decision::Add(16));
+    // Starts that take longer than the runs are not worth it for that.
+    let long_starts = |s: &mut Snapshot| {
+        callers(s);
+        s.start = Duration::from_millis(176);
+    };
+    assert_eq!(predictive(long_starts), Decision::Skip);
+    // There are enough already, so this wait passes.
+    let enough = |s: &mut Snapshot| {
+        callers(s);
+        (s.waiting, s.existing, s.in_flight) = (1, 96, 96);
+    };
+    assert_eq!(predictive(enough), Decision::Skip);
+}
