@@ -319,8 +319,8 @@ mod tests {
     #[test]
     fn a_queue_that_creates_late_is_worse() {
         let late = PredictiveRules { least_gain: Duration::from_secs(30), ..PredictiveRules::default() };
-        // With runs as long as starts, containers would follow the arrivals all the same.
-        let cell = Cell { run: Duration::from_millis(10), start: Duration::from_millis(20), load: 4.0 };
+        // Were a start no longer than a few runs, containers would follow the arrivals all the same.
+        let cell = Cell { run: Duration::from_millis(10), start: Duration::from_millis(200), load: 4.0 };
         let (now, then) = (queue(&cell, &Rules::default(), 3), queue(&cell, &Rules::Predictive(late), 3));
         assert!(then.unwrap().latency > now.unwrap().latency * 2);
     }

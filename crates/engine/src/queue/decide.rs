@@ -288,14 +288,18 @@ fn predictive(s: &Snapshot, rules: &PredictiveRules) -> Decision {
     if more <= 0 { Decision::Skip } else { Decision::Add(saturate(more.min(most))) }
 }
 
+/// So many runs must take as long as a start for containers to follow the arrivals. Starts of many at a time, which take longer
+/// than one alone, must not hinder that.
+const RUNS_FOR_A_START: f64 = 10.0;
+
 /// How many containers more are worth it that take so long to come, in seconds.
 fn more(s: &Snapshot, rules: &PredictiveRules, start: f64) -> i64 {
     let gain = gain(s, rules, start);
     let total = s.existing + s.creating;
     let is_soon = begin_of_last(s) <= start + gain && !is_stalled(s, rules, start + gain);
     // Where activations come faster than they end, each of them waits. A container that their arrivals keep busy is worth
-    // its start then, if its first run takes as long.
-    let pays = duration(s) >= start && kept_busy(s, rules) > f64::from(total);
+    // its start then, if a few runs take as long.
+    let pays = duration(s) * RUNS_FOR_A_START >= start && kept_busy(s, rules) > f64::from(total);
     if total > 0 && is_soon && !pays {
         return 0;
     }

@@ -389,12 +389,12 @@ fn where_somebody_always_waits_containers_follow_the_arrivals() {
         (s.arrivals, s.duration, s.start) = (457.0, millis(175), Duration::from_millis(50));
     };
     assert_eq!(predictive(callers), Decision::Add(16));
-    // Starts that take longer than the runs are not worth it for that.
-    let long_starts = |s: &mut Snapshot| {
+    // A start that takes much longer than a run is not worth it for that.
+    let long_start = |s: &mut Snapshot| {
         callers(s);
-        s.start = Duration::from_millis(176);
+        s.start = Duration::from_millis(1751);
     };
-    assert_eq!(predictive(long_starts), Decision::Skip);
+    assert_eq!(predictive(long_start), Decision::Skip);
     // There are enough already, so this wait passes.
     let enough = |s: &mut Snapshot| {
         callers(s);
