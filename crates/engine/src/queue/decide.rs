@@ -288,8 +288,8 @@ fn predictive(s: &Snapshot, rules: &PredictiveRules) -> Decision {
     if more <= 0 { Decision::Skip } else { Decision::Add(saturate(more.min(most))) }
 }
 
-/// So many runs must take as long as a start for containers to follow the arrivals. Starts of many at a time, which take longer
-/// than one alone, must not hinder that.
+/// Containers follow the arrivals where so many runs take at least as long as a start. More than one, because a start among
+/// many at a time is measured longer than it would take alone.
 const RUNS_FOR_A_START: f64 = 10.0;
 
 /// How many containers more are worth it that take so long to come, in seconds.

@@ -382,7 +382,7 @@ fn i9_surplus_is_what_the_arrivals_do_not_keep_busy() {
 }
 
 #[test]
-fn where_somebody_always_waits_containers_follow_the_arrivals() {
+fn i9_where_somebody_always_waits_containers_follow_the_arrivals() {
     // A hundred callers of runs of 175 ms, who call again at once: eighty containers, and twenty always wait.
     let callers = |s: &mut Snapshot| {
         (s.waiting, s.in_flight, s.existing) = (20, 80, 80);
