@@ -3,8 +3,8 @@ use std::time::Duration;
 /// The times of an idle container. Each counts from the end of its last activation, or of the step before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// After so long without work a container may be evicted. Short, so that memory can be had; not zero, so that a busy
-    /// container need not tell the pool of every pause for breath.
+    /// After so long without work a container may be evicted, or after as long as its start took where that is shorter.
+    /// Short, so that memory can be had; not zero, so that a busy container need not tell the pool of every pause for breath.
     pub rest_grace: Duration,
     /// After so long without work it is paused (POOL-03), or removed where it never ran anything.
     pub pause_grace: Duration,

@@ -325,7 +325,7 @@ impl Machine for Proxy {
             Event::Created => self.created(now, out),
             Event::CreateFailed(failure) => self.create_failed(failure, out),
             Event::Initialised { activation, status, took } => match &mut self.state {
-                State::Serving(serving) => serving.initialised(activation, status, took, out),
+                State::Serving(serving) => serving.initialised(activation, status, took, &self.config, out),
                 _ => self.unexpected(),
             },
             Event::Ran { activation, status, took } => match &mut self.state {

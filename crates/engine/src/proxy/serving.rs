@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use types::{ActivationId, Attempt, CreationFailure, CreationId, Epoch, NackReason, StatusCode};
 
+/// A container that is quick to replace rests for this long nevertheless before it may be evicted.
+const LEAST_REST: Duration = Duration::from_millis(2);
+
 /// A container that takes activations from a queue, or finishes the last ones.
 #[derive(Clone, Debug)]
 pub(super) struct Serving {
@@ -17,6 +20,8 @@ pub(super) struct Serving {
     waiting: VecDeque<(ActivationId, Attempt)>,
     closing: Option<Closing>,
     idle_since: Instant,
+    /// After how long without work it may be evicted.
+    rest_after: Duration,
     /// Whether the pool was told that nothing runs.
     resting: bool,
     /// When to look at the idle times. It moves only when it has been reached, so that a busy container does not set a
@@ -88,6 +93,8 @@ impl Serving {
             waiting: VecDeque::new(),
             closing: None,
             idle_since: now,
+            // What it would cost to replace a container that was woken is not known any more.
+            rest_after: if loaded { config.rest_grace } else { now - assignment.received },
             resting: false,
             check_at: Some(now + config.rest_grace.min(config.pause_grace)),
         }
@@ -134,12 +141,14 @@ impl Serving {
         activation: ActivationId,
         status: StatusCode,
         took: Duration,
+        config: &Config,
         out: &mut Vec<Command>,
     ) {
         let Some(run) = self.run(activation, |phase| phase == Phase::Initialising) else { return };
         if status == StatusCode::Success {
             run.phase = Phase::Running { init: Some(took) };
             self.code = Code::Loaded;
+            self.learn_start(took, config);
             out.push(Command::Run { activation });
             self.start_waiting(out);
             return;
@@ -149,6 +158,13 @@ impl Serving {
         let (init, run) = (Some(took), Duration::ZERO);
         out.push(Command::Report(Report::Finished { activation, init, run, healthy: false }));
         out.push(Command::TakeLogs { activation });
+    }
+
+    /// The code was loaded, and it is known what the container's start has cost. Who keeps something idle for as long as
+    /// getting it again would take loses at most twice as much as who had known what comes.
+    fn learn_start(&mut self, init: Duration, config: &Config) {
+        self.rest_after = (self.rest_after + init).max(LEAST_REST).min(config.rest_grace);
+        self.check_at = None;
     }
 
     /// `/run` ended. The scheduler hears of it before the logs are taken, so that the next activation is on its way
@@ -186,7 +202,7 @@ impl Serving {
         self.start_waiting(out);
         if self.is_idle() {
             self.idle_since = now;
-            self.check_at.get_or_insert(now + config.rest_grace.min(config.pause_grace));
+            self.check_at.get_or_insert(now + self.rest_after.min(config.pause_grace));
         }
     }
 
@@ -212,7 +228,7 @@ impl Serving {
         if pause_at <= now {
             return if self.code == Code::Loaded { Next::Pause } else { Next::Leave };
         }
-        let rest_at = self.idle_since + config.rest_grace;
+        let rest_at = self.idle_since + self.rest_after;
         if rest_at <= now && !self.resting {
             self.resting = true;
             out.push(Command::Tell(Note::Resting));

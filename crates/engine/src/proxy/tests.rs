@@ -239,6 +239,19 @@ fn a_busy_container_tells_the_pool_nothing_and_sets_no_timer_for_each_activation
 }
 
 #[test]
+fn a_container_rests_for_as_long_as_its_start_took() {
+    let order = Assignment { received: Instant::from_millis(990), ..assignment(1, 1) };
+    let mut bench = Bench::new(Some(order));
+    bench.on(Event::Created);
+    bench.dispatch(1);
+    bench.on(initialised(1, Success));
+    bench.on(ran(1, Success));
+    bench.on(Event::LogsTaken { activation: id(1) });
+    assert_eq!(bench.after(16), []);
+    assert_eq!(bench.after(1), [Tell(Note::Resting)], "10 ms to make it, 7 to load the code");
+}
+
+#[test]
 fn a_resting_container_says_when_it_works_again() {
     let mut bench = Bench::warm(1);
     assert_eq!(bench.after(150), [Tell(Note::Resting)]);

@@ -288,18 +288,14 @@ fn predictive(s: &Snapshot, rules: &PredictiveRules) -> Decision {
     if more <= 0 { Decision::Skip } else { Decision::Add(saturate(more.min(most))) }
 }
 
-/// Containers follow the arrivals where so many runs take at least as long as a start. More than one, because a start among
-/// many at a time is measured longer than it would take alone.
-const RUNS_FOR_A_START: f64 = 10.0;
-
 /// How many containers more are worth it that take so long to come, in seconds.
 fn more(s: &Snapshot, rules: &PredictiveRules, start: f64) -> i64 {
     let gain = gain(s, rules, start);
     let total = s.existing + s.creating;
     let is_soon = begin_of_last(s) <= start + gain && !is_stalled(s, rules, start + gain);
-    // Where activations come faster than they end, each of them waits. A container that their arrivals keep busy is worth
-    // its start then, if a few runs take as long.
-    let pays = duration(s) * RUNS_FOR_A_START >= start && kept_busy(s, rules) > f64::from(total);
+    // Where activations come faster than they end, each of them waits, for as long as that goes on. Shorter runs need a
+    // processor most of the time, which another container does not bring.
+    let pays = duration(s) >= rules.least_gain.as_secs_f64() && kept_busy(s, rules) > f64::from(total);
     if total > 0 && is_soon && !pays {
         return 0;
     }

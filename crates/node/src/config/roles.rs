@@ -111,7 +111,8 @@ base::config_section! {
         /// included that are made before anybody asks. More than one is for `controller.balancer = "sharding"`, and for
         /// comparing others with that.
         pub instances: u32 = 1,
-        /// After so long without work a container's memory may go to another action.
+        /// After so long without work a container's memory may go to another action, or after as long as its start took
+        /// where that is shorter.
         pub rest_grace: Duration = proxy::Config::default().rest_grace,
         /// After so long without work a container is paused.
         pub pause_grace: Duration = proxy::Config::default().pause_grace,

@@ -92,7 +92,7 @@ fn loading_the_code_is_part_of_a_start() {
         let mut bed = Bed::warm(1);
         for id in 1..=10 {
             bed.submit(id);
-            let run = Duration::from_millis(40);
+            let run = Duration::from_millis(30);
             bed.on(Event::Finished {
                 container: container(1),
                 activation: activation(id),
@@ -106,8 +106,8 @@ fn loading_the_code_is_part_of_a_start() {
         }
         bed.orders().len()
     };
-    assert_eq!(with(None), 7, "360 ms of work against 200 ms");
-    assert_eq!(with(Some(Duration::from_millis(250))), 0, "and against 450 ms, which ten runs do not take");
+    assert_eq!(with(None), 2, "270 ms of work against 200 ms");
+    assert_eq!(with(Some(Duration::from_millis(250))), 0, "and against 450 ms");
 }
 
 #[test]
