@@ -70,12 +70,22 @@ impl Outbound {
     pub(crate) fn network(&self, slot: u32) -> Network {
         let first = u32::from(self.subnet) + 2 * slot;
         Network::Outbound {
-            interface: format!("{}{slot}", self.interfaces),
+            interface: self.interface(slot),
             host: Ipv4Addr::from(first),
             address: Ipv4Addr::from(first + 1),
             prefix: 31,
             mtu: self.mtu,
         }
+    }
+
+    fn interface(&self, slot: u32) -> String {
+        format!("{}{slot}", self.interfaces)
+    }
+
+    /// Whether the sandbox in a slot has never sent anything to the outside.
+    pub(crate) fn is_unused(&self, slot: u32) -> bool {
+        let count = Path::new("/sys/class/net").join(self.interface(slot)).join("statistics/rx_packets");
+        fs::read_to_string(count).is_ok_and(|count| count.trim() == "0")
     }
 
     /// How many sandboxes have addresses.

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 /// The longest packet: a program with its environment. Less than what the kernel buffers on such a socket.
 pub(crate) const MAX_PACKET: usize = 160 << 10;
 
-/// The most descriptors that come with one packet: a socket and one for each cgroup hierarchy.
+/// The most descriptors that come with one packet: a socket, a network, and one for each cgroup hierarchy.
 pub(crate) const MAX_FDS: usize = 12;
 
 /// The first packet to the spawner. With it comes the instance's locked file, for the spawner to keep.
@@ -56,15 +56,18 @@ pub(crate) struct ViewFile {
 }
 
 /// What the server asks of the spawner: the first process of a sandbox. With it come the first process' own socket,
-/// the directory of a cgroup of version 2 where `unified` says so, and the `tasks` files to join.
+/// the directory of a cgroup of version 2 where `unified` says so, a network of an earlier sandbox where `kept` says so,
+/// and the `tasks` files to join.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Make {
     /// The number of the answer.
     pub id: u64,
     /// What is to be made.
     pub sandbox: SandboxSpec,
-    /// Whether the second descriptor is a directory of version 2.
+    /// Whether a directory of version 2 is among the descriptors.
     pub unified: bool,
+    /// Whether a network namespace is among them: that of an earlier sandbox with the same addresses.
+    pub kept: bool,
 }
 
 /// What a sandbox is like before anything runs in it.
@@ -170,7 +173,7 @@ pub(crate) struct Limits {
 /// What the first process of a sandbox tells the server.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Report {
-    /// The sandbox is made.
+    /// The sandbox is made. With it comes its network namespace, where that is new and joined to this machine.
     Prepared,
     /// The program runs.
     Started,
@@ -239,7 +242,9 @@ pub(crate) fn send<T: Serialize>(
 /// # Errors
 /// `WouldBlock` on a socket that does not block; `InvalidData` for what is no packet of ours.
 pub(crate) fn receive<T: DeserializeOwned>(socket: BorrowedFd<'_>) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
-    let mut buffer = vec![0u8; MAX_PACKET];
+    // Most packets are short, and room for the longest would cost more to get from the kernel than this question.
+    let Some(length) = next_length(socket)? else { return Ok(None) };
+    let mut buffer = vec![0u8; length.min(MAX_PACKET)];
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let received = loop {
@@ -267,6 +272,19 @@ pub(crate) fn receive<T: DeserializeOwned>(socket: BorrowedFd<'_>) -> io::Result
     }
     let message = serde_json::from_slice(&buffer[..received.bytes])?;
     Ok(Some((message, fds)))
+}
+
+/// How long the next packet is; `None` at the end.
+fn next_length(socket: BorrowedFd<'_>) -> io::Result<Option<usize>> {
+    loop {
+        let peek = RecvFlags::PEEK | RecvFlags::TRUNC;
+        match rustix::net::recv(socket, &mut [0u8; 1], peek) {
+            Ok((_, 0)) | Err(rustix::io::Errno::CONNRESET) => return Ok(None),
+            Ok((_, length)) => return Ok(Some(length)),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// Two joined sockets that keep packets apart.

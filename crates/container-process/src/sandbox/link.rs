@@ -54,6 +54,8 @@ pub(crate) struct FirstProcess {
     pub socket: OwnedFd,
     /// The group of version 2 that it is cloned into.
     pub unified: Option<OwnedFd>,
+    /// The network of an earlier sandbox with the same addresses.
+    pub kept: Option<OwnedFd>,
     /// The groups of version 1 that it joins.
     pub joins: Vec<OwnedFd>,
 }
@@ -103,9 +105,11 @@ impl Link {
             Some(open) => open.insert(id, tell),
             None => return Err(ended()),
         };
-        let make = Make { id, sandbox: first.spec, unified: first.unified.is_some() };
+        let make =
+            Make { id, sandbox: first.spec, unified: first.unified.is_some(), kept: first.kept.is_some() };
         let mut fds = vec![first.socket.as_fd()];
         fds.extend(first.unified.iter().map(AsFd::as_fd));
+        fds.extend(first.kept.iter().map(AsFd::as_fd));
         fds.extend(first.joins.iter().map(AsFd::as_fd));
         if let Err(error) = send(&connection.socket, &make, &fds).await {
             connection.open.lock().as_mut().and_then(|open| open.remove(&id));

@@ -3,8 +3,8 @@
 use super::contents;
 use super::link::{FirstProcess, Link};
 use super::process::{Parts, Sandbox};
-use super::slots::Slots;
-use crate::cgroup::{Cgroups, Group, GroupLimits};
+use super::slots::{Slot, Slots};
+use crate::cgroup::{Cgroups, GroupLimits};
 use crate::config::{Config, NetworkMode};
 use crate::instance::Instance;
 use crate::network::Outbound;
@@ -103,12 +103,13 @@ impl Maker {
         self.fill_up(Duration::ZERO);
     }
 
-    /// Ends those that are ready.
+    /// Ends those that are ready, and keeps nothing of others.
     pub(crate) async fn clear(&self) {
         let all = std::mem::take(&mut *self.ready.lock());
         for sandbox in all.into_iter().flat_map(|(_, sandboxes)| sandboxes) {
             sandbox.destroy().await;
         }
+        self.shared.slots.forget();
     }
 
     /// One that is ready, and how many are left.
@@ -190,18 +191,24 @@ impl Shared {
     /// Makes a sandbox without a program.
     pub(crate) async fn make(self: &Arc<Shared>, form: &Form) -> io::Result<Arc<Sandbox>> {
         let full = || io::Error::new(io::ErrorKind::QuotaExceeded, "all sandboxes are in use");
-        let slot = self.slots.take().ok_or_else(full)?;
-        let shared = self.clone();
-        let set_up =
-            tokio::task::spawn_blocking(move || shared.set_up(slot)).await.map_err(io::Error::other)?;
-        let group = match set_up {
+        let Slot { number: slot, left } = self.slots.take().ok_or_else(full)?;
+        let (shared, is_new) = (self.clone(), left.is_none());
+        let set_up = move || {
+            if is_new {
+                shared.make_directory(slot)?;
+            }
+            shared.cgroups.make(slot)
+        };
+        let group = match tokio::task::spawn_blocking(set_up).await.map_err(io::Error::other)? {
             Ok(group) => group,
             Err(error) => {
                 self.slots.give_back(slot);
                 return Err(error);
             }
         };
-        let parts = Parts { shared: self.clone(), slot, group, action_dir: self.action_dir(slot) };
+        let network = Mutex::new(left.and_then(|left| left.network));
+        let action_dir = self.action_dir(slot);
+        let parts = Arc::new(Parts { shared: self.clone(), slot, group, action_dir, network });
         let made = self.make_first(form, &parts).await;
         match made {
             Ok((pidfd, socket)) => Sandbox::prepared(parts, pidfd, socket).await,
@@ -212,7 +219,7 @@ impl Shared {
         }
     }
 
-    fn set_up(&self, slot: u32) -> io::Result<Group> {
+    fn make_directory(&self, slot: u32) -> io::Result<()> {
         let dir = self.instance.slot_dir(slot);
         // Something of an earlier sandbox there must not be seen by a later one.
         match std::fs::remove_dir_all(&dir) {
@@ -224,7 +231,7 @@ impl Shared {
         for (name, text) in contents::accounts(id) {
             std::fs::write(dir.join(name), text)?;
         }
-        self.cgroups.make(slot)
+        Ok(())
     }
 
     async fn make_first(&self, form: &Form, parts: &Parts) -> io::Result<(OwnedFd, OwnedFd)> {
@@ -239,7 +246,8 @@ impl Shared {
             shm_bytes: config.shm.as_bytes(),
         };
         let (unified, joins) = (parts.group.unified()?, parts.group.joins()?);
-        let pidfd = self.link.make(FirstProcess { spec, socket: theirs, unified, joins }).await?;
+        let kept = parts.network.lock().as_ref().map(OwnedFd::try_clone).transpose()?;
+        let pidfd = self.link.make(FirstProcess { spec, socket: theirs, unified, kept, joins }).await?;
         Ok((pidfd, ours))
     }
 

@@ -1,8 +1,10 @@
 use super::link;
 use super::maker::Shared;
+use super::slots::Left;
 use crate::cgroup::{Group, GroupLimits};
 use crate::wire::{self, Report, Start};
 use base::task::{OnPanic, spawn};
+use parking_lot::Mutex;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Signal, pidfd_send_signal};
 use std::fmt;
@@ -76,7 +78,7 @@ impl fmt::Display for End {
 /// A sandbox, with or without a program in it. Dropping the last of its handles destroys it.
 #[derive(Debug)]
 pub struct Sandbox {
-    parts: Parts,
+    parts: Arc<Parts>,
     /// The first process.
     process: Arc<AsyncFd<OwnedFd>>,
     /// The way to the first process.
@@ -92,12 +94,14 @@ pub(super) struct Parts {
     pub(super) slot: u32,
     pub(super) group: Group,
     pub(super) action_dir: PathBuf,
+    /// Its network namespace, where that is joined to this machine.
+    pub(super) network: Mutex<Option<OwnedFd>>,
 }
 
 impl Sandbox {
     /// A sandbox whose first process has been cloned; returns when it is made.
     pub(super) async fn prepared(
-        parts: Parts,
+        parts: Arc<Parts>,
         process: OwnedFd,
         socket: OwnedFd,
     ) -> io::Result<Arc<Sandbox>> {
@@ -120,8 +124,13 @@ impl Sandbox {
             destroyed: OnceCell::new(),
         });
         match sandbox.next_report("make a sandbox").await {
-            Ok(Report::Prepared) => Ok(sandbox),
-            Ok(report) => Err(sandbox.give_up(unexpected(&report)).await),
+            Ok((Report::Prepared, fds)) => {
+                if let Some(network) = fds.into_iter().next() {
+                    *sandbox.parts.network.lock() = Some(network);
+                }
+                Ok(sandbox)
+            }
+            Ok((report, _)) => Err(sandbox.give_up(unexpected(&report)).await),
             Err(error) => Err(sandbox.give_up(error).await),
         }
     }
@@ -157,7 +166,7 @@ impl Sandbox {
         let theirs = [commands_read, results_write, stdout_write, stderr_write];
         link::send(&self.socket, &start, &wire::borrow(&theirs)).await?;
         drop(theirs);
-        match self.next_report("start the program").await? {
+        match self.next_report("start the program").await?.0 {
             Report::Started => {}
             report => return Err(unexpected(&report)),
         }
@@ -249,11 +258,11 @@ impl Sandbox {
         let _ = self.parts.group.freeze(false);
     }
 
-    async fn next_report(&self, action: &str) -> io::Result<Report> {
+    async fn next_report(&self, action: &str) -> io::Result<(Report, Vec<OwnedFd>)> {
         let text = |text: &str| format!("{action}: {text}");
         match tokio::time::timeout(PATIENCE, link::receive::<Report>(&self.socket)).await {
             Ok(Ok(Some((Report::Failed(failure), _)))) => Err(failure.into_error()),
-            Ok(Ok(Some((report, _)))) => Ok(report),
+            Ok(Ok(Some(report))) => Ok(report),
             Ok(Ok(None)) if self.oom_kills() > 0 => {
                 Err(io::Error::new(io::ErrorKind::OutOfMemory, text("it took more memory than it may")))
             }
@@ -300,13 +309,7 @@ impl Drop for Sandbox {
             return;
         }
         self.kill();
-        let parts = Parts {
-            shared: self.parts.shared.clone(),
-            slot: self.parts.slot,
-            group: self.parts.group.clone(),
-            action_dir: self.parts.action_dir.clone(),
-        };
-        let process = self.process.clone();
+        let (parts, process) = (self.parts.clone(), self.process.clone());
         // Without a runtime the process is about to end, and the spawner cleans up after it.
         if tokio::runtime::Handle::try_current().is_ok() {
             spawn("sandbox removal", OnPanic::Log, async move {
@@ -318,22 +321,51 @@ impl Drop for Sandbox {
 }
 
 impl Parts {
-    /// Removes groups and directory, and gives the slot back unless something stayed.
-    pub(super) async fn remove(&self) {
-        let (group, dir) = (self.group.clone(), self.shared.instance.slot_dir(self.slot));
-        let removed = tokio::task::spawn_blocking(move || {
-            let files = std::fs::remove_dir_all(&dir);
-            group.remove() && files.is_ok_and(|()| true) | !dir.exists()
-        });
-        if removed.await.unwrap_or(false) {
-            self.shared.slots.give_back(self.slot);
-        } else {
+    /// Removes what nobody else can use, and gives the slot back unless something stayed that should not.
+    pub(super) async fn remove(self: &Arc<Parts>) {
+        let parts = self.clone();
+        let removed = tokio::task::spawn_blocking(move || parts.remove_now()).await;
+        if !removed.unwrap_or(false) {
             tracing::warn!(
                 slot = self.slot,
                 "a sandbox could not be removed as a whole; its slot is not used again"
             );
         }
     }
+
+    /// Whether nothing stayed.
+    fn remove_now(&self) -> bool {
+        let (slots, network) = (&self.shared.slots, self.network.lock().take());
+        let is_unused = || self.shared.outbound.lock().as_ref().is_some_and(|out| out.is_unused(self.slot));
+        let keeps = slots.has_room() && (network.is_none() || is_unused()) && empty(&self.action_dir).is_ok();
+        if !self.group.remove() {
+            return false;
+        }
+        if keeps {
+            slots.keep(self.slot, Left { network });
+            return true;
+        }
+        drop(network);
+        let dir = self.shared.instance.slot_dir(self.slot);
+        if std::fs::remove_dir_all(&dir).is_err() && dir.exists() {
+            return false;
+        }
+        slots.give_back(self.slot);
+        true
+    }
+}
+
+/// Removes everything in a directory.
+fn empty(dir: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())?;
+        } else {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Waits until a process has ended, which for a first process means that everything in its sandbox has.

@@ -20,6 +20,8 @@ use std::path::Path;
 pub(super) struct Place<'a> {
     /// Joins it to the server.
     pub socket: OwnedFd,
+    /// The network of an earlier sandbox with the same addresses.
+    pub kept: Option<OwnedFd>,
     /// The `tasks` files to join, of version 1.
     pub joins: Vec<OwnedFd>,
     /// The root that the spawner made.
@@ -54,12 +56,12 @@ pub(super) fn run(place: Place<'_>, spec: &SandboxSpec) -> ! {
 fn live(place: &Place<'_>, spec: &SandboxSpec) -> Step<()> {
     let socket = place.socket.as_fd();
     die_with_spawner()?;
-    keep_only(&place.socket, &place.joins);
+    keep_only([&place.socket].into_iter().chain(&place.kept).chain(&place.joins));
     for join in &place.joins {
         rustix::io::write(join, b"0").map_err(|error| Failure::new("join a cgroup", &error.into()))?;
     }
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
-    make_network(&spec.network)?;
+    let network = make_network(&spec.network, place.kept.as_ref())?;
     // On a kernel without them the sandbox sees the names of its cgroups, which does no harm.
     let _ = sys::unshare(libc::CLONE_NEWCGROUP);
     make_mounts(place, spec)?;
@@ -68,7 +70,8 @@ fn live(place: &Place<'_>, spec: &SandboxSpec) -> Step<()> {
     step("forbid new privileges", sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1))?;
     step("install the filter of system calls", place.filter.install())?;
     let gone = |error: io::Error| Failure::new("speak to the server", &error);
-    wire::send(socket, &Report::Prepared, &[]).map_err(gone)?;
+    let network: Vec<_> = network.iter().map(AsFd::as_fd).collect();
+    wire::send(socket, &Report::Prepared, &network).map_err(gone)?;
     let Some((start, fds)) = wire::receive::<Start>(socket).map_err(gone)? else { return Ok(()) };
     step("set the name of the machine", sys::set_host_name(&start.host_name))?;
     let program = start_program(&start, fds)?;
@@ -89,9 +92,9 @@ fn die_with_spawner() -> Step<()> {
 }
 
 /// Closes what the spawner had open and this process does not need.
-fn keep_only(socket: &OwnedFd, joins: &[OwnedFd]) {
-    let mut keep: Vec<u32> = vec![0, 1, 2, socket.as_raw_fd().unsigned_abs()];
-    keep.extend(joins.iter().map(|join| join.as_raw_fd().unsigned_abs()));
+fn keep_only<'a>(needed: impl Iterator<Item = &'a OwnedFd>) {
+    let mut keep: Vec<u32> = vec![0, 1, 2];
+    keep.extend(needed.map(|fd| fd.as_raw_fd().unsigned_abs()));
     keep.sort_unstable();
     for pair in keep.windows(2) {
         sys::close_range(pair[0] + 1, pair[1].saturating_sub(1));
@@ -99,16 +102,20 @@ fn keep_only(socket: &OwnedFd, joins: &[OwnedFd]) {
     sys::close_range(keep.last().map_or(3, |last| last + 1), u32::MAX);
 }
 
-fn make_network(network: &Network) -> Step<()> {
+/// Returns the namespace where it is new and joined to this machine.
+fn make_network(network: &Network, kept: Option<&OwnedFd>) -> Step<Option<File>> {
     match network {
-        Network::Host => Ok(()),
+        Network::Host => Ok(None),
         Network::None => {
             step("make a network namespace", sys::unshare(libc::CLONE_NEWNET))?;
             let inside = step("open netlink", Netlink::open())?;
-            step("switch the loopback interface on", inside.switch_on(LOOPBACK))
+            step("switch the loopback interface on", inside.switch_on(LOOPBACK)).map(|()| None)
         }
         Network::Outbound { interface, host, address, prefix, mtu } => {
             let outside = step("open netlink", Netlink::open())?;
+            if kept.is_some_and(|kept| enter_unused(kept).is_ok_and(|unused| unused)) {
+                return Ok(None);
+            }
             step("make a network namespace", sys::unshare(libc::CLONE_NEWNET))?;
             // Only addresses of version 4 are translated, so that those of version 6 would lead nowhere.
             for scope in ["all", "default"] {
@@ -132,9 +139,18 @@ fn make_network(network: &Network) -> Step<()> {
             let index = step("find the interface", inside.index(INTERFACE))?;
             step("give the interface its address", inside.add_address(index, *address, *prefix))?;
             step("switch the interface on", inside.switch_on(index))?;
-            step("add the default route", inside.add_default_route(*host))
+            step("add the default route", inside.add_default_route(*host))?;
+            Ok(Some(own))
         }
     }
+}
+
+/// Enters the network of an earlier sandbox, and says whether nothing was ever sent in it: then it is as a new one, for the
+/// kernel remembers nothing of whoever had it before.
+fn enter_unused(kept: &OwnedFd) -> io::Result<bool> {
+    sys::enter_network(kept.as_fd())?;
+    let inside = Netlink::open()?;
+    Ok(inside.sent("lo")? == 0 && inside.sent(INTERFACE)? == 0)
 }
 
 /// Adds what is this sandbox' own to the shared root, and makes that the root.

@@ -141,15 +141,17 @@ impl Spawner {
         if self.children.len() >= MAX_SANDBOXES {
             return Err(refuse("there are too many"));
         }
-        if fds.len() < 1 + usize::from(make.unified) {
+        if fds.len() < 1 + usize::from(make.unified) + usize::from(make.kept) {
             return Err(refuse("descriptors are missing"));
         }
         let socket = fds.remove(0);
         let unified = make.unified.then(|| fds.remove(0));
+        let kept = make.kept.then(|| fds.remove(0));
         match sys::clone_into(sys::NEW_NAMESPACES, unified.as_ref().map(AsFd::as_fd)) {
             Ok(Forked::Child) => {
                 let place = first::Place {
                     socket,
+                    kept,
                     joins: fds,
                     root: &self.root,
                     rootless: self.rootless,

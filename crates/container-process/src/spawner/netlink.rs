@@ -72,6 +72,17 @@ impl Netlink {
         bytes.try_into().map(i32::from_ne_bytes).map_err(|_| io::ErrorKind::InvalidData.into())
     }
 
+    /// How many packets an interface has sent.
+    pub(crate) fn sent(&self, name: &str) -> io::Result<u64> {
+        let mut message = Message::new(libc::RTM_GETLINK, libc::NLM_F_REQUEST).link(0, false);
+        message.text(libc::IFLA_IFNAME, name);
+        let answer = self.ask(message)?;
+        let counts = attribute(&answer, libc::IFLA_STATS64).ok_or(io::ErrorKind::InvalidData)?;
+        // Those that came are counted before those that were sent.
+        let sent = counts.get(8..16).ok_or(io::ErrorKind::InvalidData)?;
+        sent.try_into().map(u64::from_ne_bytes).map_err(|_| io::ErrorKind::InvalidData.into())
+    }
+
     /// Gives an interface an address.
     pub(crate) fn add_address(&self, index: i32, address: Ipv4Addr, prefix: u8) -> io::Result<()> {
         let mut message = Message::new(libc::RTM_NEWADDR, CREATE);
@@ -142,6 +153,23 @@ impl Netlink {
 
 /// The length of a message's header.
 const HEADER: usize = 16;
+
+/// The length of what a message about an interface says before its attributes.
+const LINK_HEADER: usize = 16;
+
+/// An attribute of an interface, by its kind.
+fn attribute(message: &[u8], wanted: u16) -> Option<&[u8]> {
+    let mut rest = message.get(HEADER + LINK_HEADER..)?;
+    loop {
+        let length = usize::from(u16::from_ne_bytes(rest.get(..2)?.try_into().ok()?));
+        let kind = u16::from_ne_bytes(rest.get(2..4)?.try_into().ok()?);
+        if kind == wanted {
+            return rest.get(4..length);
+        }
+        // Shorter than its own header is none; each begins at a multiple of four.
+        rest = rest.get(length.max(4).next_multiple_of(4)..)?;
+    }
+}
 
 struct Message {
     bytes: Vec<u8>,

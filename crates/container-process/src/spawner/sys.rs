@@ -127,6 +127,12 @@ pub(super) fn unshare(flags: i32) -> io::Result<()> {
     check(unsafe { libc::unshare(flags) })
 }
 
+/// Leaves this network namespace for an existing one.
+pub(super) fn enter_network(namespace: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: changes only which namespace this single-threaded process is in.
+    check(unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) })
+}
+
 /// Makes a mount and everything mounted below it read-only, without devices (unless `devices`) and set-user-id
 /// programs, and cut off from what happens to the original.
 pub(super) fn restrict_mount(path: &Path, devices: bool) -> io::Result<()> {

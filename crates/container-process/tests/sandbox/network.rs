@@ -174,6 +174,42 @@ async fn the_outside_is_reached_under_the_machines_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn only_a_network_in_which_nothing_was_sent_serves_another_sandbox() {
+    if !is_root("only_a_network_in_which_nothing_was_sent_serves_another_sandbox") {
+        return;
+    }
+    let world = World::with(Config { ready_sandboxes: 0, ..Config::default() }).await;
+    if !has_outbound(&world) {
+        return;
+    }
+    let seen = |then: &str| {
+        format!(
+            "import os, socket\ndef main(a):\n  tcp = open('/proc/net/tcp').read().splitlines()[1:]\n  net = os.readlink('/proc/self/ns/net')\n  {then}\n  return {{'net': net, 'tcp': tcp, 'uid': os.getuid()}}"
+        )
+    };
+    let quiet = seen("pass");
+    let within =
+        seen("s = socket.create_server(('127.0.0.1', 0)); c = socket.create_connection(s.getsockname())");
+    let outwards = seen("socket.socket(type=socket.SOCK_DGRAM).sendto(b'x', ('198.51.100.7', 9))");
+    let mut answers = Vec::new();
+    for code in [&quiet, &within, &outwards, &quiet] {
+        answers.push(world.try_python(code).await);
+    }
+    for answer in &answers {
+        assert_eq!(answer["tcp"], json!([]), "connections of another sandbox are seen");
+    }
+    assert_eq!(answers[0]["net"], answers[1]["net"], "nothing was sent by the first");
+    assert_ne!(answers[1]["net"], answers[2]["net"], "the second has sent to itself");
+    assert_ne!(answers[2]["net"], answers[3]["net"], "the third has sent to the outside");
+    let users = |range: std::ops::Range<usize>| {
+        answers[range].iter().map(|answer| answer["uid"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(users(0..3), vec![answers[0]["uid"].clone(); 3]);
+    assert_ne!(answers[3]["uid"], answers[2]["uid"], "its addresses are not given to another one at once");
+    world.factory.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_network_there_is_only_the_own_loopback() {
     if !is_root("without_a_network_there_is_only_the_own_loopback") {
         return;

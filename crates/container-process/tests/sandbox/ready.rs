@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use types::ByteSize;
 
-/// The sandboxes that there are, taken or not.
+/// The slots of the sandboxes that there are, taken or not: those in which there are processes.
 fn sandboxes(world: &World) -> BTreeSet<String> {
     let entries = std::fs::read_dir(world.run_dir().join("slots")).into_iter().flatten().flatten();
-    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    let slots = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    slots.filter(|slot| !in_slot(slot, world).is_empty()).collect()
 }
 
 /// A line of `/proc/PID/cgroup` for each group of a process that this instance has made.

@@ -61,6 +61,15 @@ impl World {
         self.dir.path().join("run")
     }
 
+    /// The directories of the groups of all sandboxes, taken or not; the last of what goes when one is destroyed.
+    pub(crate) fn groups(&self) -> Vec<PathBuf> {
+        let text = std::fs::read_to_string(self.run_dir().join("instance")).unwrap();
+        let record: Value = serde_json::Deserializer::from_str(&text).into_iter().next().unwrap().unwrap();
+        let parents = record["cgroups"].as_array().unwrap().iter().map(|dir| dir.as_str().unwrap());
+        let entries = parents.flat_map(|dir| std::fs::read_dir(dir).into_iter().flatten().flatten());
+        entries.filter(|entry| entry.file_type().unwrap().is_dir()).map(|entry| entry.path()).collect()
+    }
+
     /// A container with this Python source in it, whose `main` is the function.
     pub(crate) async fn python(&self, code: &str) -> Function {
         self.python_with(code, ByteSize::mb(256)).await
