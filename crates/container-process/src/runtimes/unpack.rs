@@ -7,7 +7,6 @@
 //! It blocks; it must not be called in an event loop.
 
 use super::{RuntimeSpec, native};
-use base64::Engine as _;
 use container::InitRequest;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -66,7 +65,7 @@ pub fn place_code(
             if is_native { text.to_owned() } else { format!("Initialization has failed due to: {text}") };
         PlaceError::Developer(text)
     };
-    let decoded = base64::engine::general_purpose::STANDARD.decode(code.trim_ascii());
+    let decoded = base64_simd::STANDARD.decode_to_vec(code.trim_ascii());
     let bytes = decoded.map_err(|_| explained(BROKEN))?;
     let mut files = Files::new(action_dir, bytes.len() as u64, limit);
     let unpacked = match bytes.as_slice() {

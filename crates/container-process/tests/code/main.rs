@@ -3,7 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may as well panic")]
 
-use base64::Engine as _;
 use container::line::SessionLimits;
 use container::{Answer, Container, ContainerFactory, ContainerSpec, InitRequest, RunRequest};
 use oxiwhisk_container_process::{Config, Places, ProcessFactory, Settings, runtimes};
@@ -66,7 +65,7 @@ fn zipped(files: &[(&str, u32, &str)]) -> Vec<u8> {
 
 async fn init(container: &dyn Container, code: Option<&[u8]>, binary: bool) -> Answer {
     let code = code.map(|code| match binary {
-        true => base64::engine::general_purpose::STANDARD.encode(code).into(),
+        true => base64_simd::STANDARD.encode_to_string(code).into(),
         false => bytes::Bytes::copy_from_slice(code),
     });
     let request = InitRequest {

@@ -10,7 +10,7 @@ fn spec(name: &str) -> RuntimeSpec {
 
 fn request(code: &[u8], binary: bool) -> InitRequest {
     let code = if binary {
-        Bytes::from(base64::engine::general_purpose::STANDARD.encode(code))
+        Bytes::from(base64_simd::STANDARD.encode_to_string(code))
     } else {
         Bytes::copy_from_slice(code)
     };
