@@ -15,13 +15,14 @@ use std::time::Duration;
 type Path = fn(&mut Counted);
 
 /// By name.
-const PATHS: [(&str, Path); 9] = [
+const PATHS: [(&str, Path); 10] = [
     ("answer", record::answer),
     ("invoke", platform::invoke),
     ("line", line::call),
     ("merge", request::merge),
     ("queue", queue::one),
     ("queue-backlog", queue::backlog),
+    ("queue-busy", queue::busy),
     ("queues", platform::queues),
     ("record", record::entry),
     ("request", request::read),

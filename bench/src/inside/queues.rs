@@ -2,6 +2,7 @@
 //! the end, found by their keys and locked as in a server.
 
 use super::note::Note;
+use base::shared_map::SharedMap;
 use crossbeam_queue::SegQueue;
 use engine::arbiter::{Answer, NamespaceView};
 use engine::queue::{Command, Event, Message as _, Queue, QueueConfig};
@@ -24,7 +25,7 @@ const DRAWN: usize = 1 << 16;
 
 /// Queues with a waiting container each.
 pub struct Queues {
-    slots: papaya::HashMap<Arc<QueueKey>, Arc<Mutex<Queue<Note>>>>,
+    slots: SharedMap<Arc<QueueKey>, Arc<Mutex<Queue<Note>>>>,
     /// Keys in the order in which activations come for them.
     order: Vec<QueueKey>,
     next: u64,
@@ -42,7 +43,7 @@ impl Queues {
     /// # Errors
     /// When a name is not allowed.
     pub fn new(count: usize) -> io::Result<Queues> {
-        let slots = papaya::HashMap::new();
+        let slots = SharedMap::default();
         for number in 0..count {
             slots.pin().insert(Arc::new(key(number)?), Arc::new(Mutex::new(warm(number as u64))));
         }

@@ -39,6 +39,11 @@ impl Armed {
         Armed(AtomicU64::new(u64::MAX))
     }
 
+    /// Whether no call that was asked for comes in time for this deadline.
+    pub(crate) fn misses(&self, deadline: Option<Instant>) -> bool {
+        deadline.is_some_and(|at| at.as_nanos() < self.0.load(Ordering::Acquire))
+    }
+
     /// To be called when the alarm rings, before the machine's deadline is read.
     pub fn rung(&self) {
         self.0.store(u64::MAX, Ordering::Release);
@@ -61,10 +66,7 @@ impl<K: Send + 'static> Alarm<K> {
     /// Asks for a call at `deadline`, unless `armed` says that an earlier or the same one is on its way. The key is made
     /// only when it is needed.
     pub fn arm(&self, armed: &Armed, deadline: Option<Instant>, key: impl FnOnce() -> K) {
-        let Some(at) = deadline else { return };
-        if at.as_nanos() >= armed.0.load(Ordering::Acquire) {
-            return;
-        }
+        let Some(at) = deadline.filter(|_| armed.misses(deadline)) else { return };
         armed.0.store(at.as_nanos(), Ordering::Release);
         let mut calls = self.calls.lock();
         let first = calls.peek().is_none_or(|Reverse(call)| at < call.at);

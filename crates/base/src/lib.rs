@@ -10,6 +10,7 @@ pub mod driven;
 pub mod ids;
 pub mod metrics;
 pub mod retry;
+pub mod shared_map;
 pub mod shutdown;
 pub mod task;
 pub mod telemetry;

@@ -3,6 +3,7 @@
 use crate::entities::Entities;
 use crate::identities::Identities;
 use async_trait::async_trait;
+use base::shared_map::SharedMap;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use store::{ArtifactStore, Attachment, Document, DocumentKind, EntityQuery, PutError, StoreError};
@@ -13,7 +14,7 @@ const CAPACITY: usize = 16 * 1024;
 
 /// A bounded map of things that were read. What was read before an invalidation is never added after it.
 pub(crate) struct Cache<V> {
-    entries: papaya::HashMap<Box<[u8]>, Arc<V>>,
+    entries: SharedMap<Box<[u8]>, Arc<V>>,
     /// How often something was invalidated. Locked by whoever changes the entries; readers lock nothing.
     generation: Mutex<u64>,
 }
@@ -24,7 +25,7 @@ pub(crate) struct Generation(u64);
 
 impl<V> Cache<V> {
     pub(crate) fn new() -> Cache<V> {
-        Cache { entries: papaya::HashMap::new(), generation: Mutex::new(0) }
+        Cache { entries: SharedMap::default(), generation: Mutex::new(0) }
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Option<Arc<V>> {

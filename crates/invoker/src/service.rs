@@ -3,6 +3,7 @@ use crate::task::{Mail, Task};
 use base::alarm::{Alarm, Armed};
 use base::clock::Clock;
 use base::driven::{Driven, Shell};
+use base::shared_map::SharedMap;
 use base::shutdown::{Phase, ShutdownWatch};
 use base::task::{OnPanic, spawn};
 use container::ContainerFactory;
@@ -68,7 +69,7 @@ pub struct Invoker {
     pub(crate) deps: Deps,
     pub(crate) alarm: Arc<Alarm<Wake>>,
     pub(crate) pool: Driven<Pool>,
-    containers: papaya::HashMap<ContainerId, mpsc::Sender<Mail>>,
+    containers: SharedMap<ContainerId, mpsc::Sender<Mail>>,
     /// What each scheduler was told last.
     announced: Mutex<BTreeMap<SchedulerId, InvokerCapacity>>,
     /// Names of containers begin with it, so that no two starts of an invoker use the same one.
@@ -99,7 +100,7 @@ impl Invoker {
             config,
             deps,
             alarm: alarm.clone(),
-            containers: papaya::HashMap::new(),
+            containers: SharedMap::default(),
             announced: Mutex::new(BTreeMap::new()),
             generation,
             answers: Arc::default(),

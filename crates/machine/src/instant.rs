@@ -32,6 +32,16 @@ impl Instant {
         self.0
     }
 
+    /// The earliest of these deadlines, if there is one. [`Instant::FAR`] counts as none.
+    ///
+    /// Machines ask for it at every event, so it does without a branch for each.
+    #[must_use]
+    pub fn earliest<const N: usize>(deadlines: [Option<Instant>; N]) -> Option<Instant> {
+        let earliest =
+            deadlines.iter().fold(Instant::FAR, |earliest, at| earliest.min(at.unwrap_or(Instant::FAR)));
+        (earliest < Instant::FAR).then_some(earliest)
+    }
+
     /// How long after `earlier` this is; zero where it is not after it.
     #[must_use]
     pub const fn since(self, earlier: Instant) -> Duration {
@@ -82,6 +92,14 @@ mod tests {
         let late = Instant::from_millis(4);
         assert_eq!(late - early, Duration::from_millis(3));
         assert_eq!(early - late, Duration::ZERO);
+    }
+
+    #[test]
+    fn the_earliest_is_found_wherever_it_stands() {
+        let (early, late) = (Some(Instant::from_millis(1)), Some(Instant::from_millis(4)));
+        assert_eq!(Instant::earliest([late, None, early]), early);
+        assert_eq!(Instant::earliest([early, late, None]), early);
+        assert_eq!(Instant::earliest([None, Some(Instant::FAR)]), None);
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Shell<Orders> for Scheduler {
 
 impl Scheduler {
     /// What the queue's namespace says about paused containers past their time.
-    fn keeping(&self, queue: &types::QueueKey) -> (u32, Duration) {
+    fn keeping(&self, queue: &Arc<types::QueueKey>) -> (u32, Duration) {
         let Some(slot) = self.slot(queue) else { return (0, Duration::ZERO) };
         let limits = &slot.caller.limits;
         let timeout = limits.warmed_container_keeping_timeout.unwrap_or_default();

@@ -5,6 +5,7 @@ use crate::queue::{self as slot, Slot};
 use base::alarm::Alarm;
 use base::clock::Clock;
 use base::driven::Driven;
+use base::shared_map::SharedMap;
 use base::shutdown::ShutdownWatch;
 use base::task::{OnPanic, spawn};
 use engine::arbiter::ArbiterConfig;
@@ -56,7 +57,9 @@ pub struct Scheduler {
     pub(crate) alarm: Arc<Alarm<Wake>>,
     pub(crate) orders: Driven<Orders>,
     config: Config,
-    pub(crate) slots: papaya::HashMap<Arc<QueueKey>, Arc<Slot>>,
+    /// That of `config`, as all queues share it.
+    queue_config: Arc<QueueConfig>,
+    pub(crate) slots: SharedMap<Arc<QueueKey>, Arc<Slot>>,
     namespaces: Mutex<BTreeMap<EntityName, Arc<Namespace>>>,
     pub(crate) invokers: Mutex<BTreeMap<InvokerId, InvokerCapacity>>,
     /// Whether every invoker has said that it takes no orders. Before the first one is there, activations wait for it.
@@ -88,8 +91,9 @@ impl Scheduler {
             directory: deps.directory,
             alarm: alarm.clone(),
             orders: Driven::new(Orders::new(config.creation.clone())),
+            queue_config: Arc::new(config.queue.clone()),
             config,
-            slots: papaya::HashMap::new(),
+            slots: SharedMap::default(),
             namespaces: Mutex::new(BTreeMap::new()),
             invokers: Mutex::new(BTreeMap::new()),
             all_down: AtomicBool::new(false),
@@ -115,13 +119,14 @@ impl Scheduler {
         }
     }
 
-    pub(crate) fn slot(&self, key: &QueueKey) -> Option<Arc<Slot>> {
+    /// The queue of that key. Keys are mostly shared, and then found to be the same without a look at the names.
+    pub(crate) fn slot(&self, key: &Arc<QueueKey>) -> Option<Arc<Slot>> {
         self.slots.pin().get(key).cloned()
     }
 
     /// Tells a queue; one that has retired needs to hear nothing.
-    pub(crate) fn tell(&self, key: &QueueKey, event: Event<Queued>) {
-        if let Some(slot) = self.slot(key) {
+    pub(crate) fn tell(&self, key: &Arc<QueueKey>, event: Event<Queued>) {
+        if let Some(slot) = self.slots.pin().get(key) {
             slot.handle(self.clock.now(), event);
         }
     }
@@ -178,13 +183,11 @@ impl Scheduler {
             let made = || Arc::new(Namespace::new(config, name.clone(), limit, self.this.clone()));
             namespaces.entry(name.clone()).or_insert_with(made).clone()
         };
-        let make = || {
-            let number = self.queues_made.fetch_add(1, Ordering::Relaxed);
-            let queue = Queue::new(self.config.queue.clone(), number);
-            let (key, caller) = (message.queue.clone(), message.caller.clone());
-            Arc::new(Slot::new(key, caller, namespace.clone(), queue, self.this.clone()))
-        };
-        self.slots.pin().get_or_insert_with(message.queue.clone(), make).clone()
+        let number = self.queues_made.fetch_add(1, Ordering::Relaxed);
+        let queue = Queue::new(self.queue_config.clone(), number);
+        let (key, caller) = (message.queue.clone(), message.caller.clone());
+        let slot = Arc::new(Slot::new(key, caller, namespace, queue, self.this.clone()));
+        self.slots.pin().get_or_insert(message.queue.clone(), slot).clone()
     }
 
     fn limit_of(&self, message: &ActivationMessage) -> Option<u32> {

@@ -66,7 +66,7 @@ struct Bed {
 }
 
 impl Bed {
-    /// One container, warm and idle, and so many activations to come.
+    /// One container, which has just been handed its first activation, and so many activations in all.
     fn new(activations: u64) -> Bed {
         let queue = Queue::new(QueueConfig::default(), 1);
         let notes = (0..activations).rev().map(|id| Note(Arc::new(id))).collect();
@@ -116,6 +116,14 @@ impl Bed {
 
 /// A container waits for each activation.
 pub(super) fn one(counted: &mut Counted) {
+    let mut bed = Bed::new(WARM + OPERATIONS + 1);
+    // The activation for which the container was ordered.
+    bed.serve();
+    measure(counted, bed);
+}
+
+/// Each activation comes while the only container is busy with the one before, so that it is decided whether to add one.
+pub(super) fn busy(counted: &mut Counted) {
     measure(counted, Bed::new(WARM + OPERATIONS + 1));
 }
 

@@ -4,6 +4,9 @@ use machine::Instant;
 use std::collections::BTreeMap;
 use types::{ActivationId, Attempt, ContainerRef, InvokerId};
 
+/// Up to how many slots are looked through one after the other.
+const FEW: usize = 4;
+
 /// The containers of a queue, and what each of them has.
 ///
 /// A container is counted here from `Created` until `Gone` (or until it is paused), and holds a token for as long.
@@ -102,6 +105,12 @@ impl<M> Fleet<M> {
     }
 
     pub(super) fn find(&self, container: ContainerRef) -> Option<Slot> {
+        // A look at a few containers costs less than one into a map, and most queues have no more.
+        if self.slots.len() <= FEW {
+            let is_it =
+                |slot: &Option<Container<M>>| slot.as_ref().is_some_and(|it| it.reference == container);
+            return self.slots.iter().position(is_it).map(Slot);
+        }
         self.by_ref.get(&container).copied().map(Slot)
     }
 
@@ -224,9 +233,10 @@ impl<M> Fleet<M> {
         })?;
         let flight = container.flights.swap_remove(place);
         container.used = now;
+        let is_serving = container.state == State::Serving;
         self.in_flight -= 1;
         self.unstarted -= u32::from(!flight.started);
-        if self.container(slot).state == State::Serving {
+        if is_serving {
             self.list(slot);
         }
         Some(flight)
@@ -360,7 +370,9 @@ impl<M> Fleet<M> {
             return;
         }
         // A container that has just been filled is the last one.
-        if let Some(place) = self.free.iter().rposition(|index| *index == slot.0) {
+        if self.free.last() == Some(&slot.0) {
+            self.free.pop();
+        } else if let Some(place) = self.free.iter().rposition(|index| *index == slot.0) {
             self.free.remove(place);
         }
     }

@@ -40,13 +40,15 @@ use demand::Demand;
 use fleet::Fleet;
 use machine::{Instant, Machine};
 use scale::Supply;
+use std::sync::Arc;
 use types::{ActivationId, ContainerRef, Revision};
 use width::Width;
 
 /// One action's queue for one namespace.
 #[derive(Debug)]
 pub struct Queue<M: Message> {
-    config: QueueConfig,
+    /// Shared by all queues, so that what each of them reads of it is in the processor's cache already.
+    config: Arc<QueueConfig>,
     phase: Phase,
     /// The newest revision that was seen; `None` before the first activation.
     live: Option<Live<M::Action>>,
@@ -107,7 +109,8 @@ impl<M: Message> Queue<M> {
     /// An empty queue. `number` must differ from that of any other queue of the scheduler: it is the upper half of the
     /// numbers of its orders.
     #[must_use]
-    pub fn new(config: QueueConfig, number: u32) -> Queue<M> {
+    pub fn new(config: impl Into<Arc<QueueConfig>>, number: u32) -> Queue<M> {
+        let config = config.into();
         let demand = Demand::new(config.durations, config.expected_start, config.expected_resume);
         Queue {
             config,
@@ -147,7 +150,10 @@ impl<M: Message> Queue<M> {
             return Ok(());
         }
         self.backlog.insert(accepted, &self.config);
-        self.pump(now, out);
+        // Otherwise there is nobody to hand it to.
+        if free.is_some() {
+            self.pump(now, out);
+        }
         self.settle(now, out);
         Ok(())
     }
@@ -338,9 +344,38 @@ impl<M: Message> Machine for Queue<M> {
     }
 
     fn tick(&mut self, now: Instant, out: &mut Vec<Command<M>>) {
-        if self.next_deadline().is_none_or(|at| at > now) {
-            return;
+        debug_assert_eq!(
+            self.is_due(now),
+            self.next_deadline().is_some_and(|at| at <= now),
+            "one list of deadlines"
+        );
+        if self.is_due(now) {
+            self.act_upon_deadlines(now, out);
         }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let [check_at, ask_at] = self.supply.deadlines();
+        Instant::earliest([self.sweep_at, self.surplus_at, self.retire_at, self.expiry(), check_at, ask_at])
+    }
+}
+
+impl<M: Message> Queue<M> {
+    /// Whether [`Machine::next_deadline`] has come. This is asked at every event, and mostly it has not.
+    fn is_due(&self, now: Instant) -> bool {
+        let has_come = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let [check_at, ask_at] = self.supply.deadlines();
+        has_come(self.sweep_at)
+            || has_come(self.surplus_at)
+            || has_come(self.retire_at)
+            || has_come(self.expiry())
+            || has_come(check_at)
+            || has_come(ask_at)
+    }
+
+    /// Apart from [`Machine::tick`], because at most events there is nothing to act upon.
+    #[cold]
+    fn act_upon_deadlines(&mut self, now: Instant, out: &mut Vec<Command<M>>) {
         self.sweep_if_due(now, out);
         self.rest_surplus_if_due(now, out);
         self.drop_expired(now, out);
@@ -350,13 +385,6 @@ impl<M: Message> Machine for Queue<M> {
         self.settle(now, out);
     }
 
-    fn next_deadline(&self) -> Option<Instant> {
-        let own = [self.sweep_at, self.surplus_at, self.retire_at, self.expiry()];
-        own.into_iter().chain(self.supply.deadlines()).flatten().min()
-    }
-}
-
-impl<M: Message> Queue<M> {
     fn leave(&mut self, now: Instant, phase: Phase, out: &mut Vec<Command<M>>) {
         match (self.phase, phase) {
             (Phase::Retired, _) | (Phase::Disowned, Phase::Draining) => return,

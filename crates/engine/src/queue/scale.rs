@@ -234,7 +234,7 @@ impl<M: Message> Queue<M> {
         self.ask(wanted, out);
     }
 
-    const fn check_interval(&self) -> Duration {
+    fn check_interval(&self) -> Duration {
         match &self.config.rules {
             Rules::Predictive(rules) => rules.check_interval,
             Rules::Upstream(rules) => rules.check_interval,
