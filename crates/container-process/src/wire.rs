@@ -239,7 +239,7 @@ pub(crate) fn send<T: Serialize>(
 /// # Errors
 /// `WouldBlock` on a socket that does not block; `InvalidData` for what is no packet of ours.
 pub(crate) fn receive<T: DeserializeOwned>(socket: BorrowedFd<'_>) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
-    let mut buffer = vec![0u8; MAX_PACKET];
+    let mut buffer = vec![0u8; next_packet(socket)?];
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let received = loop {
@@ -267,6 +267,21 @@ pub(crate) fn receive<T: DeserializeOwned>(socket: BorrowedFd<'_>) -> io::Result
     }
     let message = serde_json::from_slice(&buffer[..received.bytes])?;
     Ok(Some((message, fds)))
+}
+
+/// How long the next packet is, so that no more memory is touched than it takes: much of what this process touches once is
+/// its own for good, and where it is the first of a sandbox, there are thousands of it. Waits for the packet.
+fn next_packet(socket: BorrowedFd<'_>) -> io::Result<usize> {
+    let look = RecvFlags::PEEK | RecvFlags::TRUNC;
+    loop {
+        match rustix::net::recv(socket, &mut [0u8; 0], look) {
+            Ok((_, length)) => return Ok(length.min(MAX_PACKET)),
+            Err(rustix::io::Errno::INTR) => {}
+            // The end, which the next call says again.
+            Err(rustix::io::Errno::CONNRESET) => return Ok(0),
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// Two joined sockets that keep packets apart.
