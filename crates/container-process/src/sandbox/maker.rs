@@ -201,7 +201,7 @@ impl Shared {
                 return Err(error);
             }
         };
-        let parts = Parts { shared: self.clone(), slot, group, action_dir: self.action_dir(slot) };
+        let parts = Parts { shared: self.clone(), slot, group };
         let made = self.make_first(form, &parts).await;
         match made {
             Ok((pidfd, socket)) => Sandbox::prepared(parts, pidfd, socket).await,
@@ -254,7 +254,8 @@ impl Shared {
         }
     }
 
-    fn action_dir(&self, slot: u32) -> PathBuf {
+    /// This machine's path of the directory that programs in that slot see as `/action`.
+    pub(super) fn action_dir(&self, slot: u32) -> PathBuf {
         self.instance.slot_dir(slot).join("action")
     }
 
