@@ -19,7 +19,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(assignment: Option<Assignment>) -> Bench {
+    fn new(assignment: Option<Box<Assignment>>) -> Bench {
         let mut out = Vec::new();
         let proxy = Proxy::new(Config::default(), spec(1), assignment, &mut out);
         assert_eq!(out, [Create(spec(1))]);
@@ -79,10 +79,10 @@ fn spec(slots: u32) -> Spec {
     Spec { kind: Arc::from("nodejs:20"), image: None, memory: 256, slots }
 }
 
-fn assignment(creation: u64, slots: u32) -> Assignment {
+fn assignment(creation: u64, slots: u32) -> Box<Assignment> {
     let action = FullyQualifiedName::parse("ns/action").unwrap();
     let namespace = action.path.namespace();
-    Assignment {
+    Box::new(Assignment {
         creation: CreationId(creation),
         scheduler: SchedulerId(0),
         epoch: Epoch(5),
@@ -91,7 +91,7 @@ fn assignment(creation: u64, slots: u32) -> Assignment {
         spec: spec(slots),
         keep: Keep::default(),
         received: Instant::from_millis(900),
-    }
+    })
 }
 
 fn id(number: u128) -> ActivationId {
