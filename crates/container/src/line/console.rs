@@ -135,7 +135,7 @@ fn read(
 ) -> Read {
     let mut chunk = chunk();
     match rustix::io::read(pipe, &mut chunk) {
-        Ok((piece, _)) if piece.is_empty() => Read::Ended,
+        Ok(([], _)) => Read::Ended,
         Ok((piece, _)) => {
             journal.take_in(name, piece, partial, clock.unix_nanos());
             if piece.len() < CHUNK { Read::Empty } else { Read::Full }

@@ -313,7 +313,7 @@ impl Reader {
                 return Poll::Ready(wire::UNREADABLE);
             };
             let piece = match rustix::io::read(self.result.get_ref(), &mut chunk) {
-                Ok((piece, _)) if piece.is_empty() => return Poll::Ready(wire::CLOSED),
+                Ok(([], _)) => return Poll::Ready(wire::CLOSED),
                 Ok((piece, _)) => {
                     if piece.len() < CHUNK {
                         guard.clear_ready();

@@ -219,6 +219,12 @@ impl Wire {
         }
     }
 
+    /// The bytes of its buffers.
+    #[cfg(test)]
+    pub(super) const fn held(&self) -> usize {
+        self.outgoing.capacity() + self.incoming.kept.capacity() + self.rest.capacity()
+    }
+
     /// Gives the pipes away, to be used in another manner.
     pub(super) fn into_ends(self) -> Ends {
         self.ends
