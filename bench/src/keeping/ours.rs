@@ -173,12 +173,14 @@ impl Invoker<'_> {
                 let number = assignment.as_ref().and_then(|order| self.orders.get(&order.creation));
                 let Some(&number) = number else { return Err(impossible("a start for nobody")) };
                 let mut commands = Vec::new();
-                let proxy = Proxy::new(self.config, spec, assignment, &mut commands);
+                let proxy = Proxy::new(self.config, spec, assignment.map(Box::new), &mut commands);
                 let function = self.trace.arrivals[number].function;
                 self.containers.insert(container, Kept { proxy, function, free_since: None });
                 return self.carry_out(now, container, commands);
             }
-            pool::Command::Assign { container, assignment } => (container, proxy::Event::Assign(assignment)),
+            pool::Command::Assign { container, assignment } => {
+                (container, proxy::Event::Assign(Box::new(assignment)))
+            }
             pool::Command::Remove { container } => (container, proxy::Event::Remove),
             pool::Command::Evict { container } => (container, proxy::Event::Evict),
             pool::Command::Keep { container, time } => (container, proxy::Event::Keep(time)),

@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Which controllers are wanted.
@@ -26,33 +27,25 @@ const SHARES_OF_A_CPU: u64 = 1024;
 /// What this machine offers, and our directories in it.
 #[derive(Debug, Default)]
 pub(crate) struct Cgroups {
-    /// A directory for each hierarchy of version 1, with its controllers.
-    legacy: Vec<(PathBuf, BTreeSet<String>)>,
-    /// The directory of version 2, with the controllers that are switched on.
-    unified: Option<(PathBuf, BTreeSet<String>)>,
+    places: Arc<Places>,
     /// Why something is missing, in words.
     pub faults: Vec<String>,
 }
 
-/// The groups of one sandbox.
-#[derive(Clone, Debug)]
-pub(crate) struct Group {
+/// Our directories.
+#[derive(Debug, Default)]
+struct Places {
+    /// A directory for each hierarchy of version 1, with its controllers.
     legacy: Vec<(PathBuf, BTreeSet<String>)>,
+    /// The directory of version 2, with the controllers that are switched on.
     unified: Option<(PathBuf, BTreeSet<String>)>,
 }
 
-/// Counts the processes of a group that the kernel has killed for want of memory.
-#[derive(Debug)]
-pub(crate) struct OomCounter {
-    file: Option<PathBuf>,
-}
-
-impl OomCounter {
-    /// The count; 0 where nobody counts.
-    pub(crate) fn count(&self) -> u64 {
-        let text = self.file.as_ref().and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
-        text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.parse().ok()).unwrap_or(0)
-    }
+/// The groups of one sandbox, one in each place.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    places: Arc<Places>,
+    slot: u32,
 }
 
 /// The limits of one sandbox.
@@ -77,6 +70,7 @@ impl Cgroups {
             return cgroups;
         };
         let name = format!("oxiwhisk_{}", instance.name());
+        let mut places = Places::default();
         let mut missing: BTreeSet<&str> = WANTED.into();
         for mount in hierarchies(&mounts, &own) {
             match &mount.controllers {
@@ -89,7 +83,7 @@ impl Cgroups {
                     match make_legacy(instance, &mount, &name) {
                         Ok(dir) => {
                             missing.retain(|controller| !controllers.contains(*controller));
-                            cgroups.legacy.push((dir, controllers.clone()));
+                            places.legacy.push((dir, controllers.clone()));
                         }
                         Err(error) => cgroups.faults.push(format!("{}: {error}", mount.dirs[0].display())),
                     }
@@ -97,47 +91,35 @@ impl Cgroups {
                 None => match make_unified(instance, &mount, &name, &missing) {
                     Ok((dir, controllers)) => {
                         missing.retain(|controller| !controllers.contains(*controller));
-                        cgroups.unified = Some((dir, controllers));
+                        places.unified = Some((dir, controllers));
                     }
                     Err(error) => cgroups.faults.push(format!("{}: {error}", mount.dirs[0].display())),
                 },
             }
         }
-        cgroups.weigh_all();
+        places.weigh_all();
+        cgroups.places = Arc::new(places);
         cgroups
     }
 
     /// The version of the hierarchy that has a controller; `freezer` is one of them.
     pub(crate) fn version_of(&self, controller: &str) -> Option<u8> {
-        let unified = |(_, controllers): &(PathBuf, BTreeSet<String>)| {
+        let Places { legacy, unified } = &*self.places;
+        let in_unified = |(_, controllers): &(PathBuf, BTreeSet<String>)| {
             controller == "freezer" || controllers.contains(controller)
         };
-        if self.unified.as_ref().is_some_and(unified) {
+        if unified.as_ref().is_some_and(in_unified) {
             return Some(2);
         }
-        self.legacy.iter().any(|(_, controllers)| controllers.contains(controller)).then_some(1)
+        find(legacy, controller).map(|_| 1)
     }
 
     /// Makes the groups of a sandbox.
     pub(crate) fn make(&self, slot: u32) -> io::Result<Group> {
-        let child = |(dir, controllers): &(PathBuf, BTreeSet<String>)| {
-            let dir = dir.join(slot.to_string());
-            match fs::create_dir(&dir) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                made => made?,
-            }
-            Ok::<_, io::Error>((dir, controllers.clone()))
-        };
-        let mut group = Group { legacy: Vec::new(), unified: None };
-        let made = self.unified.iter().try_for_each(|parent| {
-            group.unified = Some(child(parent)?);
-            Ok(())
-        });
-        let made = made.and_then(|()| {
-            self.legacy.iter().try_for_each(|parent| {
-                group.legacy.push(child(parent)?);
-                Ok(())
-            })
+        let group = Group { places: self.places.clone(), slot };
+        let made = group.dirs().try_for_each(|dir| match fs::create_dir(&dir) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            made => made,
         });
         match made {
             Ok(()) => Ok(group),
@@ -147,12 +129,15 @@ impl Cgroups {
             }
         }
     }
+}
 
+impl Places {
     /// Gives all sandboxes together the weight of the machine's processors, so that the server, which competes with
     /// them, neither starves nor starves them.
     fn weigh_all(&self) {
         let cpus = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
-        write_share(&self.legacy, self.unified.as_ref(), cpus * SHARES_OF_A_CPU);
+        let unified = find(self.unified.as_slice(), "cpu");
+        write_share(find(&self.legacy, "cpu"), unified, cpus * SHARES_OF_A_CPU);
     }
 }
 
@@ -163,14 +148,13 @@ impl Group {
     /// of the machine from forking, executing and exiting, which takes it a grace period of some 10 ms each time that
     /// nobody did so a moment before.
     pub(crate) fn joins(&self) -> io::Result<Vec<OwnedFd>> {
-        let open =
-            |(dir, _): &(PathBuf, _)| Ok(OwnedFd::from(File::options().write(true).open(dir.join("tasks"))?));
-        self.legacy.iter().map(open).collect()
+        let open = |dir: PathBuf| Ok(OwnedFd::from(File::options().write(true).open(dir.join("tasks"))?));
+        self.places.legacy.iter().map(|(place, _)| self.dir(place)).map(open).collect()
     }
 
     /// The directory into which a process is cloned, of version 2.
     pub(crate) fn unified(&self) -> io::Result<Option<OwnedFd>> {
-        self.unified.as_ref().map(|(dir, _)| Ok(OwnedFd::from(File::open(dir)?))).transpose()
+        self.unified_any().map(|dir| Ok(OwnedFd::from(File::open(dir)?))).transpose()
     }
 
     /// Sets the limits, as far as there are controllers for them.
@@ -197,7 +181,8 @@ impl Group {
             fs::write(dir.join("pids.max"), &processes)?;
         }
         // A share for each MiB: what has twice the memory gets twice the time when time is short.
-        write_share(&self.legacy, self.unified.as_ref(), limits.memory >> 20);
+        let (legacy, unified) = (self.legacy_dir("cpu"), self.unified_dir("cpu"));
+        write_share(legacy.as_deref(), unified.as_deref(), limits.memory >> 20);
         if let Some(thousandths) = limits.cpu_thousandths {
             let quota = thousandths.max(10) * 100;
             if let Some(dir) = self.legacy_dir("cpu") {
@@ -212,7 +197,7 @@ impl Group {
 
     /// Asks the kernel to stop or go on with all processes; [`Group::is_frozen`] says when it has.
     pub(crate) fn freeze(&self, frozen: bool) -> io::Result<()> {
-        if let Some((dir, _)) = &self.unified {
+        if let Some(dir) = self.unified_any() {
             return fs::write(dir.join("cgroup.freeze"), if frozen { "1" } else { "0" });
         }
         match self.legacy_dir("freezer") {
@@ -223,7 +208,7 @@ impl Group {
 
     /// Whether all processes are stopped.
     pub(crate) fn is_frozen(&self) -> io::Result<bool> {
-        if let Some((dir, _)) = &self.unified {
+        if let Some(dir) = self.unified_any() {
             return Ok(fs::read_to_string(dir.join("cgroup.events"))?.lines().any(|line| line == "frozen 1"));
         }
         match self.legacy_dir("freezer") {
@@ -232,32 +217,43 @@ impl Group {
         }
     }
 
-    /// How many processes the kernel has killed for want of memory.
+    /// How many processes the kernel has killed for want of memory; 0 where nobody counts.
     pub(crate) fn oom_kills(&self) -> u64 {
-        self.oom_counter().count()
-    }
-
-    /// The same, to be read after this is gone.
-    pub(crate) fn oom_counter(&self) -> OomCounter {
         let legacy = self.legacy_dir("memory").map(|dir| dir.join("memory.oom_control"));
-        OomCounter { file: legacy.or_else(|| Some(self.unified_dir("memory")?.join("memory.events"))) }
+        let file = legacy.or_else(|| Some(self.unified_dir("memory")?.join("memory.events")));
+        let text = file.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default();
+        text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.parse().ok()).unwrap_or(0)
     }
 
     /// Kills what is left and removes the groups. Whether all are gone.
     pub(crate) fn remove(&self) -> bool {
         let mut all = true;
-        for (dir, _) in self.legacy.iter().chain(&self.unified) {
-            all &= remove_group(dir);
+        for dir in self.dirs() {
+            all &= remove_group(&dir);
         }
         all
     }
 
-    fn legacy_dir(&self, controller: &str) -> Option<&Path> {
-        find(&self.legacy, controller)
+    /// All of its directories, version 2 first. They are put together when they are wanted, which is seldom.
+    fn dirs(&self) -> impl Iterator<Item = PathBuf> {
+        self.places.unified.iter().chain(&self.places.legacy).map(|(place, _)| self.dir(place))
     }
 
-    fn unified_dir(&self, controller: &str) -> Option<&Path> {
-        find(self.unified.as_slice(), controller)
+    fn legacy_dir(&self, controller: &str) -> Option<PathBuf> {
+        find(&self.places.legacy, controller).map(|place| self.dir(place))
+    }
+
+    fn unified_dir(&self, controller: &str) -> Option<PathBuf> {
+        find(self.places.unified.as_slice(), controller).map(|place| self.dir(place))
+    }
+
+    /// That of version 2, whatever is switched on in it.
+    fn unified_any(&self) -> Option<PathBuf> {
+        self.places.unified.as_ref().map(|(place, _)| self.dir(place))
+    }
+
+    fn dir(&self, place: &Path) -> PathBuf {
+        place.join(self.slot.to_string())
     }
 }
 
@@ -311,17 +307,11 @@ fn find<'a>(groups: &'a [(PathBuf, BTreeSet<String>)], controller: &str) -> Opti
 }
 
 /// Sets a share of processor time; a kernel that refuses the value keeps its own.
-fn write_share(
-    legacy: &[(PathBuf, BTreeSet<String>)],
-    unified: Option<&(PathBuf, BTreeSet<String>)>,
-    shares: u64,
-) {
+fn write_share(legacy: Option<&Path>, unified: Option<&Path>, shares: u64) {
     let shares = shares.clamp(2, 262_144);
-    if let Some(dir) = find(legacy, "cpu") {
+    if let Some(dir) = legacy {
         let _ = fs::write(dir.join("cpu.shares"), shares.to_string());
-    } else if let Some((dir, controllers)) = unified
-        && controllers.contains("cpu")
-    {
+    } else if let Some(dir) = unified {
         // The default share of 1024 is the default weight of 100.
         let weight = (shares * 100 / SHARES_OF_A_CPU).clamp(1, 10_000);
         let _ = fs::write(dir.join("cpu.weight"), weight.to_string());
@@ -475,12 +465,13 @@ mod tests {
     /// Directories that look like groups.
     fn group(unified: bool) -> (tempfile::TempDir, Group) {
         let dir = tempfile::tempdir().unwrap();
-        let names = || WANTED.map(str::to_owned).into();
-        let place = (dir.path().to_owned(), names());
-        let group = match unified {
-            true => Group { legacy: Vec::new(), unified: Some(place) },
-            false => Group { legacy: vec![place], unified: None },
+        let place = (dir.path().to_owned(), WANTED.map(str::to_owned).into());
+        let places = match unified {
+            true => Places { legacy: Vec::new(), unified: Some(place) },
+            false => Places { legacy: vec![place], unified: None },
         };
+        let cgroups = Cgroups { places: Arc::new(places), faults: Vec::new() };
+        let group = cgroups.make(7).unwrap();
         (dir, group)
     }
 
@@ -488,12 +479,13 @@ mod tests {
 
     #[test]
     fn run_17_limits_are_written_as_version_2_reads_them() {
-        let (dir, group) = group(true);
-        fs::write(dir.path().join("memory.swap.max"), "max").unwrap();
-        fs::write(dir.path().join("memory.events"), "oom 3\noom_kill 2\n").unwrap();
+        let (parent, group) = group(true);
+        let dir = parent.path().join("7");
+        fs::write(dir.join("memory.swap.max"), "max").unwrap();
+        fs::write(dir.join("memory.events"), "oom 3\noom_kill 2\n").unwrap();
         group.limit(LIMITS).unwrap();
         group.freeze(true).unwrap();
-        let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
+        let read = |name: &str| fs::read_to_string(dir.join(name)).unwrap();
         let expected = [
             ("memory.max", "268435456"),
             ("memory.swap.max", "0"),
@@ -511,12 +503,12 @@ mod tests {
 
     #[test]
     fn run_17_limits_are_written_as_version_1_reads_them() {
-        let (dir, group) = group(false);
-        fs::write(dir.path().join("memory.memsw.limit_in_bytes"), "max").unwrap();
-        fs::write(dir.path().join("memory.oom_control"), "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n")
-            .unwrap();
+        let (parent, group) = group(false);
+        let dir = parent.path().join("7");
+        fs::write(dir.join("memory.memsw.limit_in_bytes"), "max").unwrap();
+        fs::write(dir.join("memory.oom_control"), "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n").unwrap();
         group.limit(LIMITS).unwrap();
-        let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
+        let read = |name: &str| fs::read_to_string(dir.join(name)).unwrap();
         let expected = [
             ("memory.limit_in_bytes", "268435456"),
             ("memory.memsw.limit_in_bytes", "268435456"),
@@ -532,19 +524,22 @@ mod tests {
 
     #[test]
     fn what_is_frozen_by_version_1_is_killed_and_removed() {
-        let dir = Path::new("/sys/fs/cgroup/freezer").join(format!("oxiwhisk_test_{}", std::process::id()));
-        if fs::create_dir(&dir).is_err() {
+        let place = Path::new("/sys/fs/cgroup/freezer").join(format!("oxiwhisk_test_{}", std::process::id()));
+        let dir = place.join("7");
+        if fs::create_dir_all(&dir).is_err() {
             eprintln!("SKIPPED: a freezer of version 1 and the superuser are needed");
             return;
         }
         let mut sleeper = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
         fs::write(dir.join("cgroup.procs"), sleeper.id().to_string()).unwrap();
-        let group = Group { legacy: vec![(dir.clone(), ["freezer".to_owned()].into())], unified: None };
+        let places = Places { legacy: vec![(place.clone(), ["freezer".to_owned()].into())], unified: None };
+        let group = Group { places: Arc::new(places), slot: 7 };
         group.freeze(true).unwrap();
         while !group.is_frozen().unwrap() {
             std::thread::sleep(DEATH_INTERVAL);
         }
         assert!(group.remove() && !dir.exists());
         assert!(!sleeper.wait().unwrap().success());
+        fs::remove_dir(&place).unwrap();
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct Serving {
 #[derive(Debug)]
 pub(crate) struct ProcessContainer {
     name: String,
-    runtime: RuntimeSpec,
+    runtime: Arc<RuntimeSpec>,
     sandbox: Arc<Sandbox>,
     serving: Arc<Serving>,
     /// Begins with the sandbox, or with the code where that is the program.
@@ -40,7 +40,7 @@ impl ProcessContainer {
     /// Starts the runtime, unless it waits for its code.
     pub(crate) async fn make(
         name: String,
-        runtime: RuntimeSpec,
+        runtime: Arc<RuntimeSpec>,
         sandbox: Arc<Sandbox>,
         serving: Arc<Serving>,
     ) -> io::Result<ProcessContainer> {
@@ -72,7 +72,7 @@ impl ProcessContainer {
     /// Puts the code into its place, and starts it where it is the program itself.
     async fn place(&self, request: &InitRequest) -> Result<(), Answer> {
         let (runtime, request_copy) = (self.runtime.clone(), request.clone());
-        let (dir, limit) = (self.sandbox.action_dir().to_owned(), self.serving.code);
+        let (dir, limit) = (self.sandbox.action_dir(), self.serving.code);
         let placed =
             tokio::task::spawn_blocking(move || runtimes::place_code(&runtime, &request_copy, &dir, limit))
                 .await;

@@ -242,9 +242,7 @@ pub(crate) fn send<T: Serialize>(
 /// # Errors
 /// `WouldBlock` on a socket that does not block; `InvalidData` for what is no packet of ours.
 pub(crate) fn receive<T: DeserializeOwned>(socket: BorrowedFd<'_>) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
-    // Most packets are short, and room for the longest would cost more to get from the kernel than this question.
-    let Some(length) = next_length(socket)? else { return Ok(None) };
-    let mut buffer = vec![0u8; length.min(MAX_PACKET)];
+    let mut buffer = vec![0u8; next_packet(socket)?];
     let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let received = loop {
@@ -274,14 +272,16 @@ pub(crate) fn receive<T: DeserializeOwned>(socket: BorrowedFd<'_>) -> io::Result
     Ok(Some((message, fds)))
 }
 
-/// How long the next packet is; `None` at the end.
-fn next_length(socket: BorrowedFd<'_>) -> io::Result<Option<usize>> {
+/// How long the next packet is, so that no more memory is touched than it takes: much of what this process touches once is
+/// its own for good, and where it is the first of a sandbox, there are thousands of it. Waits for the packet.
+fn next_packet(socket: BorrowedFd<'_>) -> io::Result<usize> {
+    let look = RecvFlags::PEEK | RecvFlags::TRUNC;
     loop {
-        let peek = RecvFlags::PEEK | RecvFlags::TRUNC;
-        match rustix::net::recv(socket, &mut [0u8; 1], peek) {
-            Ok((_, 0)) | Err(rustix::io::Errno::CONNRESET) => return Ok(None),
-            Ok((_, length)) => return Ok(Some(length)),
+        match rustix::net::recv(socket, &mut [0u8; 0], look) {
+            Ok((_, length)) => return Ok(length.min(MAX_PACKET)),
             Err(rustix::io::Errno::INTR) => {}
+            // The end, which the next call says again.
+            Err(rustix::io::Errno::CONNRESET) => return Ok(0),
             Err(error) => return Err(error.into()),
         }
     }

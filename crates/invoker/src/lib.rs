@@ -6,6 +6,7 @@
 mod answers;
 mod code;
 mod finish;
+mod mailbox;
 mod open;
 mod operate;
 mod service;

@@ -1,4 +1,5 @@
 use crate::answers::{self, Answers};
+use crate::mailbox::{Refused, Sender, mailbox};
 use crate::task::{Mail, Task};
 use base::alarm::{Alarm, Armed};
 use base::clock::Clock;
@@ -21,7 +22,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use store::{ActivationStore, ArtifactStore};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use types::{ByteSize, ContainerId, InvokerId, Keeping, QueueKey, SchedulerId};
 
 /// How an invoker behaves.
@@ -69,7 +70,7 @@ pub struct Invoker {
     pub(crate) deps: Deps,
     pub(crate) alarm: Arc<Alarm<Wake>>,
     pub(crate) pool: Driven<Pool>,
-    containers: SharedMap<ContainerId, mpsc::Sender<Mail>>,
+    containers: SharedMap<ContainerId, Sender<Mail>>,
     /// What each scheduler was told last.
     announced: Mutex<BTreeMap<SchedulerId, InvokerCapacity>>,
     /// Names of containers begin with it, so that no two starts of an invoker use the same one.
@@ -198,9 +199,9 @@ impl Invoker {
     fn mail(&self, container: ContainerId, mail: Mail) -> Result<(), NackReason> {
         let containers = self.containers.pin();
         let mailbox = containers.get(&container).ok_or(NackReason::Unknown)?;
-        mailbox.try_send(mail).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => NackReason::NoCredit,
-            mpsc::error::TrySendError::Closed(_) => NackReason::Unknown,
+        mailbox.send(mail).map_err(|refused| match refused {
+            Refused::Full => NackReason::NoCredit,
+            Refused::Closed => NackReason::Unknown,
         })
     }
 
@@ -209,9 +210,9 @@ impl Invoker {
     fn pass_on(&self, container: ContainerId, follow: Follow) {
         let containers = self.containers.pin();
         if let Some(mailbox) = containers.get(&container)
-            && mailbox.capacity() > mailbox.max_capacity() / 2
+            && mailbox.is_roomy()
         {
-            let _ = mailbox.try_send(Mail::Follow(follow));
+            let _ = mailbox.send(Mail::Follow(follow));
         }
     }
 
@@ -245,7 +246,7 @@ impl Invoker {
         const MAILBOX: usize = 16;
         let Some(this) = self.this.upgrade() else { return };
         let slots = usize::try_from(spec.slots).unwrap_or(usize::MAX >> 8);
-        let (send, receive) = mpsc::channel(slots * (2 + STREAM_WINDOW) + MAILBOX);
+        let (send, receive) = mailbox(slots * (2 + STREAM_WINDOW) + MAILBOX);
         self.containers.pin().insert(container, send);
         spawn("container", OnPanic::Log, Task::new(this, container, spec, assignment).run(receive));
     }
@@ -317,7 +318,7 @@ impl Shell<Pool> for Invoker {
         match command {
             pool::Command::Start { container, spec, assignment } => self.begin(container, spec, assignment),
             pool::Command::Assign { container, assignment } => {
-                self.tell(container, proxy::Event::Assign(assignment));
+                self.tell(container, proxy::Event::Assign(Box::new(assignment)));
             }
             pool::Command::Remove { container } => self.tell(container, proxy::Event::Remove),
             pool::Command::Evict { container } => self.tell(container, proxy::Event::Evict),

@@ -1,4 +1,5 @@
 use crate::code;
+use crate::mailbox::Receiver;
 use crate::open::Open;
 use crate::service::{Invoker, Wake};
 use base::alarm::Armed;
@@ -15,7 +16,6 @@ use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
 use types::{
     Activation, ActivationId, ActivationResponse, ByteSize, ContainerId, SchedulerId, SemVer, StatusCode,
 };
@@ -102,14 +102,15 @@ impl Task {
         assignment: Option<Assignment>,
     ) -> Task {
         let mut out = Vec::new();
-        let proxy = Proxy::new(invoker.config.proxy, spec, assignment, &mut out);
-        let (open, calls) = (Vec::new(), FuturesUnordered::new());
+        let proxy = Proxy::new(invoker.config.proxy, spec, assignment.map(Box::new), &mut out);
+        // Where one runs at a time, one that is over may still be here.
+        let (open, calls) = (Vec::with_capacity(2), FuturesUnordered::new());
         let (container, loaded, provided, armed) = (None, None, (0, 0), Armed::new());
         Task { invoker, id, proxy, container, loaded, open, provided, calls, ended: Vec::new(), out, armed }
     }
 
     /// Lives until nothing is left of the container.
-    pub(crate) async fn run(mut self, mut mailbox: mpsc::Receiver<Mail>) {
+    pub(crate) async fn run(mut self, mut mailbox: Receiver<Mail>) {
         self.carry_out();
         while !self.proxy.is_gone() {
             if self.ended.len() >= MOST_ENDED {
@@ -118,7 +119,7 @@ impl Task {
             tokio::select! {
                 biased;
                 Some(done) = self.calls.next(), if !self.calls.is_empty() => self.done(done),
-                Some(mail) = mailbox.recv() => self.hear(mail),
+                mail = mailbox.receive() => self.hear(mail),
                 // Last, so that the container runs the next activation while the record of this one is made.
                 () = std::future::ready(()), if !self.ended.is_empty() => self.keep_ended(),
             }
@@ -129,8 +130,7 @@ impl Task {
         self.keep_ended();
         self.invoker.forget(self.id);
         // What was sent before the mailbox went still wants an answer.
-        mailbox.close();
-        while let Ok(mail) = mailbox.try_recv() {
+        for mail in mailbox.close() {
             self.hear(mail);
         }
     }

@@ -348,12 +348,12 @@ impl World {
         match command {
             Command::Start { container, spec, assignment } => {
                 let mut out = Vec::new();
-                let proxy = Proxy::new(self.plan.proxy, spec, assignment, &mut out);
+                let proxy = Proxy::new(self.plan.proxy, spec, assignment.map(Box::new), &mut out);
                 self.invokers[number].proxies.insert(container, proxy);
                 self.proxy_said(number, container, out);
             }
             Command::Assign { container, assignment } => {
-                self.mail(number, container, proxy::Event::Assign(assignment));
+                self.mail(number, container, proxy::Event::Assign(Box::new(assignment)));
             }
             Command::Remove { container } => self.mail(number, container, proxy::Event::Remove),
             Command::Evict { container } => self.mail(number, container, proxy::Event::Evict),

@@ -125,7 +125,7 @@ struct Interpreter {
 /// Looks for interpreters. Runs each that it finds once, to learn its version; may take some hundred milliseconds.
 #[must_use]
 pub fn discover(config: &Config) -> Found {
-    let mut found = Found::default();
+    let (mut found, mut specs) = (Found::default(), Vec::new());
     // All are asked before the first answer is waited for, so that the slowest alone counts.
     let asked = LANGUAGES.each_ref().map(|language| (language, ask(candidates(language, config))));
     for (language, asked) in asked {
@@ -143,16 +143,17 @@ pub fn discover(config: &Config) -> Found {
         for interpreter in kinds.into_values() {
             let is_default = default.as_deref() == Some(&*interpreter.kind());
             found.probes.push(interpreter.probe());
-            found.specs.push(interpreter.spec(is_default));
+            specs.push(interpreter.spec(is_default));
         }
     }
     if let Some(packages) = &config.node_modules {
-        found.probes.push(share_packages(packages, &mut found.specs));
+        found.probes.push(share_packages(packages, &mut specs));
     }
-    found.specs.extend(native::specs());
-    for spec in &mut found.specs {
+    specs.extend(native::specs());
+    for spec in &mut specs {
         spec.environment.extend(config.environment.iter().cloned());
     }
+    found.specs = specs.into_iter().map(Arc::new).collect();
     found.probes.push(Probe {
         name: "runtime native".to_owned(),
         verdict: Verdict::Works,

@@ -4,6 +4,7 @@ use super::{ACTION_DIR, Found, RuntimeSpec, Start, native};
 use container::line::{Dialect, Init};
 use container::{CreateError, InitRequest, Probe, Verdict};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use types::{ImageName, RuntimeKind, RuntimeManifest};
 
 impl Found {
@@ -35,7 +36,7 @@ impl Found {
                         // What it can do is not the manifest's to say.
                         let RuntimeKind { concurrent, streams, .. } = spec.kind;
                         let kind = RuntimeKind { concurrent, streams, ..kind.clone() };
-                        self.specs.push(RuntimeSpec { kind, offered: true, ..spec.clone() });
+                        self.specs.push(Arc::new(RuntimeSpec { kind, offered: true, ..spec.clone() }));
                     }
                     None => self.probes.push(not_served(&all, family, &kind.kind)),
                 }
@@ -45,13 +46,13 @@ impl Found {
             if !served.iter().any(|spec| spec.kind.default)
                 && let Some(last) = served.iter_mut().max_by(|a, b| a.version.cmp(&b.version))
             {
-                last.kind.default = true;
+                Arc::make_mut(last).kind.default = true;
             }
         }
         // Images of the user's own do not depend on what is offered.
         for spec in all {
             if spec.family() == "native" && self.specs.iter().all(|known| known.kind.kind != spec.kind.kind) {
-                self.specs.push(RuntimeSpec { offered: false, ..spec });
+                self.specs.push(Arc::new(RuntimeSpec { offered: false, ..(*spec).clone() }));
             }
         }
         self
@@ -63,7 +64,7 @@ impl Found {
     ///
     /// # Errors
     /// What the developer is told about an image that cannot be had (CLS-13), or a kind that there is none of.
-    pub fn spec(&self, kind: &str, image: Option<&str>) -> Result<&RuntimeSpec, CreateError> {
+    pub fn spec(&self, kind: &str, image: Option<&str>) -> Result<&Arc<RuntimeSpec>, CreateError> {
         let wanted = match (kind, image) {
             ("blackbox", Some(image)) => stands_for(image).ok_or_else(|| {
                 CreateError::Developer(format!("Failed to pull container image '{image}'."))
@@ -110,17 +111,20 @@ impl RuntimeSpec {
 
 /// The best interpreter whose version begins with what stands in the kind: the default of the family where it fits,
 /// else the newest.
-fn serving<'a>(all: &'a [RuntimeSpec], family: &str, kind: &str) -> Option<&'a RuntimeSpec> {
+fn serving<'a>(all: &'a [Arc<RuntimeSpec>], family: &str, kind: &str) -> Option<&'a RuntimeSpec> {
     if let Some(exact) = all.iter().find(|spec| &*spec.kind.kind == kind) {
         return Some(exact);
     }
     let version = kind.split_once(':')?.1;
     let wanted: Vec<u32> = version.split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
-    let fitting = all.iter().filter(|spec| spec.family() == family && spec.version.starts_with(&wanted));
+    let fitting = all
+        .iter()
+        .map(|spec| &**spec)
+        .filter(|spec| spec.family() == family && spec.version.starts_with(&wanted));
     fitting.max_by(|a, b| (a.kind.default, &a.version).cmp(&(b.kind.default, &b.version)))
 }
 
-fn not_served(all: &[RuntimeSpec], family: &str, kind: &str) -> Probe {
+fn not_served(all: &[Arc<RuntimeSpec>], family: &str, kind: &str) -> Probe {
     let known: Vec<&str> =
         all.iter().filter(|spec| spec.family() == family).map(|spec| &*spec.kind.kind).collect();
     let detail = match known.as_slice() {
@@ -163,7 +167,7 @@ mod tests {
             spec("python:3.13", &[3, 13, 0], false),
         ];
         specs.extend(native::specs());
-        Found { specs, probes: Vec::new() }
+        Found { specs: specs.into_iter().map(Arc::new).collect(), probes: Vec::new() }
     }
 
     fn kinds(found: &Found) -> Vec<String> {

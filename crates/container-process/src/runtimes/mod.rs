@@ -14,6 +14,7 @@ pub use unpack::{PlaceError, place_code};
 
 use container::Probe;
 use std::path::PathBuf;
+use std::sync::Arc;
 use types::RuntimeKind;
 
 /// Where a sandbox sees the code of its action, read-only.
@@ -71,7 +72,7 @@ pub struct Launcher {
 #[derive(Clone, Debug, Default)]
 pub struct Found {
     /// The kinds that can be run.
-    pub specs: Vec<RuntimeSpec>,
+    pub specs: Vec<Arc<RuntimeSpec>>,
     /// What was looked at, and what is missing.
     pub probes: Vec<Probe>,
 }

@@ -207,8 +207,7 @@ impl Shared {
             }
         };
         let network = Mutex::new(left.and_then(|left| left.network));
-        let action_dir = self.action_dir(slot);
-        let parts = Arc::new(Parts { shared: self.clone(), slot, group, action_dir, network });
+        let parts = Arc::new(Parts { shared: self.clone(), slot, group, network });
         let made = self.make_first(form, &parts).await;
         match made {
             Ok((pidfd, socket)) => Sandbox::prepared(parts, pidfd, socket).await,
@@ -262,7 +261,8 @@ impl Shared {
         }
     }
 
-    fn action_dir(&self, slot: u32) -> PathBuf {
+    /// This machine's path of the directory that programs in that slot see as `/action`.
+    pub(super) fn action_dir(&self, slot: u32) -> PathBuf {
         self.instance.slot_dir(slot).join("action")
     }
 

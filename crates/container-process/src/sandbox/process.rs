@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::{OnceCell, SetOnce};
 
 /// How long the kernel may take to make a sandbox, to start a program, or to stop its processes.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -83,7 +83,7 @@ pub struct Sandbox {
     process: Arc<AsyncFd<OwnedFd>>,
     /// The way to the first process.
     socket: Arc<AsyncFd<OwnedFd>>,
-    end: watch::Sender<Option<End>>,
+    end: Arc<SetOnce<End>>,
     destroyed: OnceCell<()>,
 }
 
@@ -93,7 +93,6 @@ pub(super) struct Parts {
     pub(super) shared: Arc<Shared>,
     pub(super) slot: u32,
     pub(super) group: Group,
-    pub(super) action_dir: PathBuf,
     /// Its network namespace, where that is joined to this machine.
     pub(super) network: Mutex<Option<OwnedFd>>,
 }
@@ -120,7 +119,7 @@ impl Sandbox {
             parts,
             process,
             socket,
-            end: watch::Sender::new(None),
+            end: Arc::new(SetOnce::new()),
             destroyed: OnceCell::new(),
         });
         match sandbox.next_report("make a sandbox").await {
@@ -137,8 +136,8 @@ impl Sandbox {
 
     /// This machine's path of the directory that programs see as `/action`.
     #[must_use]
-    pub fn action_dir(&self) -> &Path {
-        &self.parts.action_dir
+    pub fn action_dir(&self) -> PathBuf {
+        self.parts.shared.action_dir(self.parts.slot)
     }
 
     /// Starts the program; called once. What the sandbox calls the machine is `host_name`.
@@ -177,20 +176,17 @@ impl Sandbox {
     /// How the program ended; `None` while it runs.
     #[must_use]
     pub fn end(&self) -> Option<End> {
-        self.end.borrow().clone()
+        self.end.get().cloned()
     }
 
     /// Waits until the program has ended, whatever the reason.
     pub async fn ended(&self) -> End {
-        let known = async || {
-            let _ = self.end.subscribe().wait_for(Option::is_some).await;
-        };
         tokio::select! {
             biased;
-            () = known() => {}
+            _ = self.end.wait() => {}
             // Without a program nobody else looks; with one, the reason is known a moment later.
             () = wait_for_end(&self.process) => {
-                let _ = tokio::time::timeout(REASON_PATIENCE, known()).await;
+                let _ = tokio::time::timeout(REASON_PATIENCE, self.end.wait()).await;
             }
         }
         self.end().unwrap_or(End::Lost)
@@ -234,7 +230,8 @@ impl Sandbox {
             .get_or_init(|| async {
                 self.kill();
                 wait_for_end(&self.process).await;
-                self.end.send_if_modified(|end| end.is_none() && end.replace(End::Lost).is_none());
+                // Unless the reason is known.
+                let _ = self.end.set(End::Lost);
                 self.parts.remove().await;
             })
             .await;
@@ -282,11 +279,11 @@ impl Sandbox {
     /// Waits for the program's end in a task of its own, which must not keep the sandbox alive.
     fn watch(&self) {
         let (socket, process, end) = (self.socket.clone(), self.process.clone(), self.end.clone());
-        let oom = self.parts.group.oom_counter();
+        let group = self.parts.group.clone();
         spawn("sandbox end", OnPanic::Log, async move {
             let report = link::receive::<Report>(&socket).await;
             wait_for_end(&process).await;
-            let out_of_memory = oom.count() > 0;
+            let out_of_memory = group.oom_kills() > 0;
             let reason = match report {
                 // The kernel kills by this signal, and whoever killed the program by it says the same.
                 Ok(Some((Report::Signalled(signal), _))) if signal == libc::SIGKILL && out_of_memory => {
@@ -298,7 +295,7 @@ impl Sandbox {
                 _ if out_of_memory => End::OutOfMemory,
                 _ => End::Lost,
             };
-            end.send_if_modified(|end| end.is_none() && end.replace(reason).is_none());
+            let _ = end.set(reason);
         });
     }
 }
@@ -337,7 +334,8 @@ impl Parts {
     fn remove_now(&self) -> bool {
         let (slots, network) = (&self.shared.slots, self.network.lock().take());
         let is_unused = || self.shared.outbound.lock().as_ref().is_some_and(|out| out.is_unused(self.slot));
-        let keeps = slots.has_room() && (network.is_none() || is_unused()) && empty(&self.action_dir).is_ok();
+        let is_empty = || empty(&self.shared.action_dir(self.slot)).is_ok();
+        let keeps = slots.has_room() && (network.is_none() || is_unused()) && is_empty();
         if !self.group.remove() {
             return false;
         }

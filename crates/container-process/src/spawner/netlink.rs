@@ -1,5 +1,6 @@
 //! Network interfaces by the kernel's own messages (rtnetlink): no tool is needed, and none is waited for.
 
+use rustix::buffer::spare_capacity;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink::SocketAddrNetlink, recv, sendto,
     socket_with,
@@ -134,9 +135,9 @@ impl Netlink {
     fn ask(&self, message: Message) -> io::Result<Vec<u8>> {
         let bytes = message.finish();
         sendto(self.socket.as_fd(), &bytes, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
-        let mut answer = vec![0u8; 16 << 10];
-        let (_, length) = recv(self.socket.as_fd(), answer.as_mut_slice(), RecvFlags::empty())?;
-        answer.truncate(length);
+        // Not filled with zeros: what of it is touched stays with the first process of a sandbox.
+        let mut answer = Vec::with_capacity(16 << 10);
+        recv(self.socket.as_fd(), spare_capacity(&mut answer), RecvFlags::empty())?;
         let kind = answer.get(4..6).and_then(|bytes| bytes.try_into().ok()).map(u16::from_ne_bytes);
         if kind.map(i32::from) != Some(libc::NLMSG_ERROR) {
             return Ok(answer);

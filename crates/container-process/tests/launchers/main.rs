@@ -14,14 +14,14 @@ use container::Answer;
 use container::line::{Dialect, Init};
 use oxiwhisk_container_process::runtimes::{Config, RuntimeSpec, discover};
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use support::{Bare, ENOUGH, text};
 
 /// The kinds of a family that this machine has.
 fn specs(family: &str) -> Vec<&'static RuntimeSpec> {
-    static FOUND: OnceLock<Vec<RuntimeSpec>> = OnceLock::new();
+    static FOUND: OnceLock<Vec<Arc<RuntimeSpec>>> = OnceLock::new();
     let found = FOUND.get_or_init(|| discover(&Config::default()).specs);
-    let specs: Vec<_> = found.iter().filter(|spec| spec.family() == family).collect();
+    let specs: Vec<_> = found.iter().map(|spec| &**spec).filter(|spec| spec.family() == family).collect();
     assert!(!specs.is_empty(), "these tests need an interpreter of {family}");
     specs
 }

@@ -1,16 +1,14 @@
 //! What a process writes to standard output and standard error, in bounded memory.
 
 use super::journal::Journal;
-use super::wire::{CHUNK, watched};
+use super::pipe::{CHUNK, Pipe, chunk};
 use crate::LogStream;
 use base::clock::Clock;
-use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 /// How much of each stream is read at the end of a call at most: as much as the kernel lets an ordinary user's pipe
 /// hold. What a process goes on writing without pause beyond that goes to the next call.
@@ -36,41 +34,6 @@ struct Stream {
     pipe: Option<Pipe>,
     /// A line without its end.
     partial: Vec<u8>,
-}
-
-#[derive(Debug)]
-enum Pipe {
-    Unwatched(OwnedFd),
-    Watched(AsyncFd<OwnedFd>),
-}
-
-impl Pipe {
-    /// Where it cannot be watched it stays as it is: its lines come later.
-    fn watched(self) -> Pipe {
-        match self {
-            Pipe::Unwatched(pipe) => match watched(pipe, Interest::READABLE) {
-                Ok(pipe) => Pipe::Watched(pipe),
-                Err(error) => Pipe::Unwatched(error.into_parts().0),
-            },
-            Pipe::Watched(_) => self,
-        }
-    }
-
-    fn unwatched(self) -> Pipe {
-        match self {
-            Pipe::Watched(pipe) => Pipe::Unwatched(pipe.into_inner()),
-            Pipe::Unwatched(_) => self,
-        }
-    }
-}
-
-impl AsFd for Pipe {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Pipe::Unwatched(pipe) => pipe.as_fd(),
-            Pipe::Watched(pipe) => pipe.as_fd(),
-        }
-    }
 }
 
 /// What came of one read.
@@ -104,7 +67,7 @@ impl Console {
     /// From now on [`Console::poll_fill`] is told when there is something.
     pub(super) fn watch(&mut self) {
         for stream in &mut self.streams {
-            stream.pipe = stream.pipe.take().map(Pipe::watched);
+            stream.pipe = stream.pipe.take().map(|pipe| pipe.watched(Interest::READABLE));
         }
     }
 
@@ -115,20 +78,14 @@ impl Console {
     }
 
     /// Where the pipes are watched, reads what there is, and sees to it that the task is woken when there is more.
-    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>, scratch: &mut Vec<u8>) {
+    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) {
         for stream in &mut self.streams {
             while let Some(Pipe::Watched(pipe)) = &stream.pipe {
                 let Poll::Ready(ready) = pipe.poll_read_ready(cx) else {
                     break;
                 };
-                let outcome = read(
-                    &self.journal,
-                    stream.name,
-                    pipe.as_fd(),
-                    &mut stream.partial,
-                    scratch,
-                    &*self.clock,
-                );
+                let (name, partial) = (stream.name, &mut stream.partial);
+                let outcome = read(&self.journal, name, pipe.as_fd(), partial, &*self.clock);
                 match (outcome, ready) {
                     (Read::Full, Ok(_)) => {}
                     (Read::Empty, Ok(mut guard)) => guard.clear_ready(),
@@ -142,7 +99,7 @@ impl Console {
     ///
     /// That word may still be on its way when an answer has come, although the bytes were written before it. Where
     /// nothing was written this costs one vain read for each stream.
-    pub(super) fn drain(&mut self, cx: &mut Context<'_>, scratch: &mut Vec<u8>) {
+    pub(super) fn drain(&mut self, cx: &mut Context<'_>) {
         for stream in &mut self.streams {
             for _ in 0..DRAIN / CHUNK {
                 let Some(pipe) = &stream.pipe else {
@@ -155,7 +112,7 @@ impl Console {
                     guard.clear_ready();
                 }
                 let (name, partial) = (stream.name, &mut stream.partial);
-                match read(&self.journal, name, pipe.as_fd(), partial, scratch, &*self.clock) {
+                match read(&self.journal, name, pipe.as_fd(), partial, &*self.clock) {
                     Read::Full => {}
                     Read::Empty => break,
                     Read::Ended => stream.pipe = None,
@@ -174,15 +131,14 @@ fn read(
     name: LogStream,
     pipe: BorrowedFd<'_>,
     partial: &mut Vec<u8>,
-    scratch: &mut Vec<u8>,
     clock: &dyn Clock,
 ) -> Read {
-    scratch.clear();
-    match rustix::io::read(pipe, spare_capacity(scratch)) {
-        Ok(0) => Read::Ended,
-        Ok(length) => {
-            journal.take_in(name, scratch, partial, clock.unix_nanos());
-            if length < CHUNK { Read::Empty } else { Read::Full }
+    let mut chunk = chunk();
+    match rustix::io::read(pipe, &mut chunk) {
+        Ok(([], _)) => Read::Ended,
+        Ok((piece, _)) => {
+            journal.take_in(name, piece, partial, clock.unix_nanos());
+            if piece.len() < CHUNK { Read::Empty } else { Read::Full }
         }
         Err(Errno::AGAIN) => Read::Empty,
         Err(Errno::INTR) => Read::Full,

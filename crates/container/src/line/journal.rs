@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use types::{ActivationId, ByteSize};
 
-use super::wire::CHUNK;
+use super::pipe::CHUNK;
 
 /// How many bytes of lines a follower gets at a time, or one line that is longer.
 const BATCH: ByteSize = ByteSize::bytes(64 << 10);

@@ -14,7 +14,8 @@
 
 use super::console::Console;
 use super::journal::Journal;
-use super::wire::{self, CHUNK, Ends, Incoming};
+use super::pipe::{CHUNK, chunk};
+use super::wire::{self, Ends, Incoming};
 use super::{SessionLimits, message, pieces};
 use crate::logs::LINE_OVERHEAD;
 use crate::{Answer, Flow, LogLine, LogStream, Logs, ResponseStream, RunRequest};
@@ -22,7 +23,6 @@ use base::clock::Clock;
 use base::task::{OnPanic, spawn};
 use bytes::Bytes;
 use parking_lot::Mutex;
-use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -89,14 +89,15 @@ struct Call {
 }
 
 impl Many {
-    /// Takes over pipes on which nothing is under way. `first`: what was logged while the code was loaded, and for whom.
+    /// Takes over pipes on which nothing is under way; `None` where they cannot be watched. `first`: what was logged while
+    /// the code was loaded, and for whom.
     pub(super) fn start(
         ends: Ends,
         first: (ActivationId, Arc<Journal>),
         limits: SessionLimits,
         clock: Arc<dyn Clock>,
-    ) -> Many {
-        let Ends { command, result, mut console } = ends;
+    ) -> Option<Many> {
+        let (command, result, mut console) = ends.watched()?;
         let stray = Arc::new(Journal::new(limits.logs));
         console.write_to(stray.clone());
         console.watch();
@@ -105,9 +106,8 @@ impl Many {
         let state = State { next: 1, calls, outgoing, console, stray, first, logged: 0, broken: None };
         let unwritten = Notify::new();
         let shared = Arc::new(Shared { command, limits, clock, state: Mutex::new(state), unwritten });
-        let buffer = || Vec::with_capacity(CHUNK);
-        let reader = Reader { shared: shared.clone(), result, piece: buffer(), scratch: buffer() };
-        Many { shared, reader: spawn("runtime", OnPanic::Log, reader.run()) }
+        let reader = Reader { shared: shared.clone(), result };
+        Some(Many { shared, reader: spawn("runtime", OnPanic::Log, reader.run()) })
     }
 
     /// See [`LineSession::run`](super::LineSession::run). A call that is dropped or takes too long leaves the others alone.
@@ -272,14 +272,10 @@ fn head(line: &[u8]) -> Option<(u8, u64, usize)> {
 struct Reader {
     shared: Arc<Shared>,
     result: AsyncFd<OwnedFd>,
-    /// What the last read of results gave.
-    piece: Vec<u8>,
-    /// What reads of the console go into.
-    scratch: Vec<u8>,
 }
 
 impl Reader {
-    async fn run(mut self) {
+    async fn run(self) {
         let shared = self.shared.clone();
         let mut incoming = Incoming::default();
         let reason = loop {
@@ -292,7 +288,7 @@ impl Reader {
         };
         // What was logged before the end is of the calls that it ends.
         poll_fn(|cx| {
-            self.shared.state.lock().console.drain(cx, &mut self.scratch);
+            shared.state.lock().console.drain(cx);
             Poll::Ready(())
         })
         .await;
@@ -300,7 +296,7 @@ impl Reader {
     }
 
     /// Gives the reason when there is nothing more to read.
-    fn poll(&mut self, cx: &mut Context<'_>, incoming: &mut Incoming) -> Poll<&'static str> {
+    fn poll(&self, cx: &mut Context<'_>, incoming: &mut Incoming) -> Poll<&'static str> {
         let mut state = self.shared.state.lock();
         while !state.outgoing.is_empty() {
             let Poll::Ready(Ok(mut guard)) = self.shared.command.poll_write_ready(cx) else { break };
@@ -309,19 +305,20 @@ impl Reader {
                 guard.clear_ready();
             }
         }
-        state.console.poll_fill(cx, &mut self.scratch);
+        state.console.poll_fill(cx);
         let line_limit = self.shared.limits.line(HEAD);
+        let mut chunk = chunk();
         loop {
             let Ok(mut guard) = ready!(self.result.poll_read_ready(cx)) else {
                 return Poll::Ready(wire::UNREADABLE);
             };
-            self.piece.clear();
-            match rustix::io::read(self.result.get_ref(), spare_capacity(&mut self.piece)) {
-                Ok(0) => return Poll::Ready(wire::CLOSED),
-                Ok(length) => {
-                    if length < CHUNK {
+            let piece = match rustix::io::read(self.result.get_ref(), &mut chunk) {
+                Ok(([], _)) => return Poll::Ready(wire::CLOSED),
+                Ok((piece, _)) => {
+                    if piece.len() < CHUNK {
                         guard.clear_ready();
                     }
+                    piece
                 }
                 Err(Errno::AGAIN) => {
                     guard.clear_ready();
@@ -329,10 +326,10 @@ impl Reader {
                 }
                 Err(Errno::INTR) => continue,
                 Err(_) => return Poll::Ready(wire::UNREADABLE),
-            }
+            };
             // What was written past the launcher before an answer is in the pipes before it.
-            state.console.drain(cx, &mut self.scratch);
-            let (mut rest, now) = (&*self.piece, self.shared.clock.unix_nanos());
+            state.console.drain(cx);
+            let (mut rest, now) = (&*piece, self.shared.clock.unix_nanos());
             while !rest.is_empty() {
                 if let Some(Answer::Reply { body, cut_from, .. }) = incoming.take_in(&mut rest, line_limit) {
                     state.hear(&body, cut_from, &self.shared.limits, now);

@@ -27,6 +27,7 @@ mod journal;
 mod many;
 mod message;
 mod pieces;
+mod pipe;
 mod wire;
 
 #[cfg(test)]
@@ -149,9 +150,12 @@ impl LineSession {
         if agreed && matches!(answer, Answer::Reply { ok: true, .. }) {
             let first = (init.activation, self.journal.clone());
             let ends = turn.take().map(Wire::into_ends);
-            let many = ends.map(|ends| Many::start(ends, first, self.limits, self.clock.clone()));
+            let many = ends.and_then(|ends| Many::start(ends, first, self.limits, self.clock.clone()));
             // The pipes can be taken only once.
-            many.map(|many| self.many.set(many));
+            match many {
+                Some(many) => drop(self.many.set(many)),
+                None => return wire::exited("its pipes cannot be watched"),
+            }
         }
         answer
     }

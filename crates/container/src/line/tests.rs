@@ -100,6 +100,18 @@ async fn a_command_is_one_line_whatever_is_in_the_value() {
 }
 
 #[tokio::test]
+async fn between_calls_no_buffer_is_held() {
+    let session = answering(Dialect::Launcher, |line| format!("+{}\n", line.len()));
+    // The second does not fit into the pipe at once.
+    for length in [10, 1 << 20] {
+        let value = format!("\"{}\"", "x".repeat(length));
+        let answer = session.run(&request(&value), ENOUGH).await;
+        assert!(matches!(answer, Answer::Reply { ok: true, .. }), "{answer:?}");
+        assert_eq!(session.turns.lock().await.as_ref().map(Wire::held), Some(0), "{length}");
+    }
+}
+
+#[tokio::test]
 async fn the_first_byte_of_a_launchers_answer_says_whether_it_succeeded() {
     let mut answers = ["+{}\n", "-{\"error\":1}\n", "\n", "what\n", "+\n"].into_iter();
     let session = answering(Dialect::Launcher, move |_| answers.next().unwrap().to_owned());

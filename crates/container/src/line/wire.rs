@@ -2,6 +2,7 @@
 
 use super::console::Console;
 use super::journal::Journal;
+use super::pipe::{CHUNK, Pipe, chunk, watched};
 use super::{Pipes, SessionLimits};
 use crate::Answer;
 use base::clock::Clock;
@@ -10,23 +11,27 @@ use parking_lot::Mutex;
 use rustix::buffer::spare_capacity;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::Interest;
-use tokio::io::unix::{AsyncFd, AsyncFdRegisterError};
+use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio::time::error::Elapsed;
 
-/// How much is read at a time. Most answers and logs fit, and each session keeps a buffer of this size.
-pub(super) const CHUNK: usize = 8 << 10;
-
 /// The greatest command buffer that is kept for the next call.
 const KEPT_COMMAND: usize = 64 << 10;
+
+thread_local! {
+    /// An empty buffer for the next command of any process. Most commands are written at once, and a process that rests
+    /// need not hold the memory of its last one.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// What a pipe holds as it is made.
 const NARROW: usize = 64 << 10;
@@ -45,14 +50,12 @@ pub(super) struct Wire {
     ends: Ends,
     /// How much of a line is kept.
     line_limit: usize,
-    /// The command, and how much of it was written.
+    /// What is left of the command, and how much of that was written.
     outgoing: Vec<u8>,
     written: usize,
     incoming: Incoming,
     /// What came behind a line: more lines of a response that comes in pieces.
     rest: Vec<u8>,
-    /// What every read goes into first.
-    scratch: Vec<u8>,
     /// Which pipes were made to hold more.
     widened: Widened,
     /// Why nothing more can be said to the process.
@@ -65,12 +68,29 @@ struct Widened {
     result: bool,
 }
 
-/// This server's ends of the pipes, watched.
+/// This server's ends of the pipes.
 #[derive(Debug)]
 pub(super) struct Ends {
-    pub(super) command: AsyncFd<OwnedFd>,
+    /// Watched once a command did not fit into it. There always is one.
+    command: Option<Pipe>,
     pub(super) result: AsyncFd<OwnedFd>,
     pub(super) console: Console,
+}
+
+impl Ends {
+    /// From now on somebody may wait for room in the pipe of commands.
+    fn watch_command(&mut self) {
+        self.command = self.command.take().map(|pipe| pipe.watched(Interest::WRITABLE));
+    }
+
+    /// All of them watched, but for the console; `None` where that cannot be.
+    pub(super) fn watched(mut self) -> Option<(AsyncFd<OwnedFd>, AsyncFd<OwnedFd>, Console)> {
+        self.watch_command();
+        match self.command {
+            Some(Pipe::Watched(command)) => Some((command, self.result, self.console)),
+            Some(Pipe::Unwatched(_)) | None => None,
+        }
+    }
 }
 
 /// The line that is being read.
@@ -100,7 +120,7 @@ impl Wire {
         }
         Ok(Wire {
             ends: Ends {
-                command: watched(pipes.command, Interest::WRITABLE)?,
+                command: Some(Pipe::Unwatched(pipes.command)),
                 result: watched(pipes.result, Interest::READABLE)?,
                 console: Console::new(pipes.stdout, pipes.stderr, journal, clock),
             },
@@ -109,7 +129,6 @@ impl Wire {
             written: 0,
             incoming: Incoming::default(),
             rest: Vec::new(),
-            scratch: Vec::with_capacity(CHUNK),
             widened: Widened::default(),
             broken: None,
         })
@@ -117,8 +136,10 @@ impl Wire {
 
     /// The empty buffer for the next command.
     pub(super) fn outgoing(&mut self) -> &mut Vec<u8> {
+        if self.outgoing.capacity() == 0 {
+            self.outgoing = SPARE.take();
+        }
         self.outgoing.clear();
-        self.outgoing.shrink_to(KEPT_COMMAND);
         &mut self.outgoing
     }
 
@@ -134,7 +155,7 @@ impl Wire {
         self.incoming = Incoming::default();
         self.rest.clear();
         if self.outgoing.len() > NARROW {
-            widen(&mut self.widened.command, self.ends.command.get_ref());
+            widen(&mut self.widened.command, self.ends.command.as_ref());
         }
         let soon = CONSOLE_WATCHED_AFTER.min(limit);
         let mut answer = tokio::time::timeout(soon, poll_fn(|cx| self.poll_call(cx))).await;
@@ -181,10 +202,10 @@ impl Wire {
     pub(super) fn discard_results(&mut self) {
         // A flood is cut off here; what is left of it will fail as an answer.
         const MOST: usize = 16;
+        let mut chunk = chunk();
         for _ in 0..MOST {
-            self.scratch.clear();
-            match rustix::io::read(self.ends.result.get_ref(), spare_capacity(&mut self.scratch)) {
-                Ok(length) if length == CHUNK => {}
+            match rustix::io::read(self.ends.result.get_ref(), &mut chunk) {
+                Ok((piece, _)) if piece.len() == CHUNK => {}
                 Ok(_) | Err(_) => return,
             }
         }
@@ -198,6 +219,12 @@ impl Wire {
         }
     }
 
+    /// The bytes of its buffers.
+    #[cfg(test)]
+    pub(super) const fn held(&self) -> usize {
+        self.outgoing.capacity() + self.incoming.kept.capacity() + self.rest.capacity()
+    }
+
     /// Gives the pipes away, to be used in another manner.
     pub(super) fn into_ends(self) -> Ends {
         self.ends
@@ -206,7 +233,7 @@ impl Wire {
     /// Never waits; it is asynchronous only to be told by whom it is called.
     async fn drain_console(&mut self) {
         poll_fn(|cx| {
-            self.ends.console.drain(cx, &mut self.scratch);
+            self.ends.console.drain(cx);
             Poll::Ready(())
         })
         .await;
@@ -218,7 +245,7 @@ impl Wire {
         if let Poll::Ready(answer) = self.poll_answer(cx) {
             return Poll::Ready(answer);
         }
-        self.ends.console.poll_fill(cx, &mut self.scratch);
+        self.ends.console.poll_fill(cx);
         Poll::Pending
     }
 
@@ -227,15 +254,20 @@ impl Wire {
         // The first attempt needs no word from the kernel that there is room: there nearly always is.
         let mut hopeful = self.written == 0;
         while self.written < self.outgoing.len() {
-            let guard = match hopeful {
-                true => None,
-                false => match ready!(self.ends.command.poll_write_ready(cx)) {
+            if !hopeful {
+                self.ends.watch_command();
+            }
+            let Some(pipe) = &self.ends.command else { return Poll::Ready(()) };
+            let guard = match pipe {
+                Pipe::Watched(pipe) if !hopeful => match ready!(pipe.poll_write_ready(cx)) {
                     Ok(guard) => Some(guard),
                     Err(_) => return Poll::Ready(()),
                 },
+                Pipe::Unwatched(_) if !hopeful => return Poll::Ready(()),
+                Pipe::Watched(_) | Pipe::Unwatched(_) => None,
             };
             hopeful = false;
-            match rustix::io::write(self.ends.command.get_ref(), &self.outgoing[self.written..]) {
+            match rustix::io::write(pipe, &self.outgoing[self.written..]) {
                 Ok(length) => self.written += length,
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => {
@@ -245,6 +277,14 @@ impl Wire {
                 }
                 // Nobody reads any more. The end of the result pipe says so too, and an answer may still lie there.
                 Err(_) => self.written = self.outgoing.len(),
+            }
+        }
+        if self.written > 0 {
+            self.written = 0;
+            let mut spare = std::mem::take(&mut self.outgoing);
+            if spare.capacity() <= KEPT_COMMAND {
+                spare.clear();
+                SPARE.set(spare);
             }
         }
         Poll::Ready(())
@@ -258,19 +298,23 @@ impl Wire {
                 return Poll::Ready(Ok(answer));
             }
         }
+        let mut chunk = chunk();
         loop {
             let Ok(mut guard) = ready!(self.ends.result.poll_read_ready(cx)) else {
                 return Poll::Ready(Err(UNREADABLE));
             };
+            let result = self.ends.result.get_ref();
             let long = self.incoming.make_room(self.line_limit);
-            let into = if long { &mut self.incoming.kept } else { &mut self.scratch };
-            if !long {
-                into.clear();
-            }
-            let room = into.capacity() - into.len();
-            match rustix::io::read(self.ends.result.get_ref(), spare_capacity(into)) {
-                Ok(0) => return Poll::Ready(Err(CLOSED)),
-                Ok(length) => {
+            let (read, room) = if long {
+                let kept = &mut self.incoming.kept;
+                let room = kept.capacity() - kept.len();
+                (rustix::io::read(result, spare_capacity(kept)).map(|length| (length, &[][..])), room)
+            } else {
+                (rustix::io::read(result, &mut chunk).map(|(piece, _)| (piece.len(), &*piece)), CHUNK)
+            };
+            match read {
+                Ok((0, _)) => return Poll::Ready(Err(CLOSED)),
+                Ok((length, piece)) => {
                     // A read that filled less than there was room for has emptied the pipe. The next event says when
                     // there is more, so no further read is needed to find that out.
                     if length < room {
@@ -278,14 +322,11 @@ impl Wire {
                     }
                     let answer = if long {
                         if length >= NARROW {
-                            widen(&mut self.widened.result, self.ends.result.get_ref());
+                            widen(&mut self.widened.result, Some(result));
                         }
                         self.incoming.take_in_place(length, self.line_limit, &mut self.rest)
                     } else {
-                        let piece = std::mem::take(&mut self.scratch);
-                        let answer = self.take_in(&piece);
-                        self.scratch = piece;
-                        answer
+                        self.take_in(piece)
                     };
                     if let Some(answer) = answer {
                         return Poll::Ready(Ok(answer));
@@ -389,22 +430,12 @@ impl Incoming {
 }
 
 /// Lets a pipe hold more, once. Where the kernel does not want to, lines take more steps.
-fn widen(done: &mut bool, pipe: &OwnedFd) {
-    if !std::mem::replace(done, true) {
+fn widen(done: &mut bool, pipe: Option<impl AsFd>) {
+    if let Some(pipe) = pipe.filter(|_| !std::mem::replace(done, true)) {
         let _ = rustix::pipe::fcntl_setpipe_size(pipe, WIDE);
     }
 }
 
 pub(super) fn exited(reason: &str) -> Answer {
     Answer::Exited { detail: reason.to_owned() }
-}
-
-/// Has a pipe watched that never makes anybody wait.
-#[expect(unsafe_code, reason = "the event loop is given a descriptor of the kernel's")]
-pub(super) fn watched(
-    pipe: OwnedFd,
-    interest: Interest,
-) -> Result<AsyncFd<OwnedFd>, AsyncFdRegisterError<OwnedFd>> {
-    // SAFETY: an `OwnedFd` names the same open descriptor for as long as it lives, and it lives in the `AsyncFd`.
-    unsafe { AsyncFd::register_with_interest(pipe, interest) }
 }

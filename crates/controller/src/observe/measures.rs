@@ -225,6 +225,8 @@ impl Series {
         match variants.iter().position(same).or(full.then(|| variants.len() - 1)) {
             Some(at) => variants[at].count += 1,
             None => {
+                // Hardly any action has more than one.
+                variants.reserve_exact(1);
                 variants.push(Variant { kind: facts.kind.to_owned(), memory: facts.memory, count: 1 });
             }
         }

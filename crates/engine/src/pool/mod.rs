@@ -264,7 +264,7 @@ impl Pool {
             if let Some(entry) = self.entries.get_mut(&container) {
                 entry.stage = Stage::Leaving;
             }
-            return self.create(now, order, out);
+            return self.create(now, *order, out);
         }
         let Some(entry) = self.entries.get_mut(&container) else { return };
         match note {

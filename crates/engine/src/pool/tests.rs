@@ -253,11 +253,11 @@ fn an_order_that_comes_back_finds_another_container() {
     let first = bench.parked("a", 1, 256);
     let order = bench.order("a", 1, 256);
     assert_eq!(choice(&bench.on(Event::Create(order.clone()))), Choice::Assigned(first));
-    let again = bench.note(first, Note::Returned(order.clone()));
+    let again = bench.note(first, Note::Returned(Box::new(order.clone())));
     assert_eq!(choice(&again), Choice::Started(2));
     bench.note(first, Note::Gone);
     // Even from one that the pool has forgotten.
-    assert_eq!(choice(&bench.note(first, Note::Returned(order))), Choice::Started(3));
+    assert_eq!(choice(&bench.note(first, Note::Returned(Box::new(order)))), Choice::Started(3));
 }
 
 #[test]

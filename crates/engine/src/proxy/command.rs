@@ -114,7 +114,7 @@ pub enum Note {
     /// It has been paused for as long as is usual: keep it or remove it.
     Expired,
     /// It cannot serve this order after all; another container is to be found for it.
-    Returned(Assignment),
+    Returned(Box<Assignment>),
     /// Nothing runs in it and nothing will: it is on its way out, and its memory will be free soon.
     Leaving,
     /// Nothing is left of it: its memory is free.

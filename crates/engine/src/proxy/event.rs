@@ -13,7 +13,7 @@ use types::{
 pub enum Event {
     // From the pool.
     /// Serve this queue. Sent to stem cells, ready or not, and to paused containers.
-    Assign(Assignment),
+    Assign(Box<Assignment>),
     /// Leave, after what runs has ended. Also the scheduler's order to remove this container.
     Remove,
     /// Leave if nothing runs; say [`Note::Working`](super::Note::Working) otherwise.

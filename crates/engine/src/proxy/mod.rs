@@ -43,7 +43,7 @@ pub struct Tenant {
 #[derive(Clone, Debug)]
 enum State {
     /// It is being made, for somebody or as a stem cell.
-    Creating { assignment: Option<Assignment>, leaving: bool },
+    Creating { assignment: Option<Box<Assignment>>, leaving: bool },
     /// A stem cell: made, and of no revision yet.
     Clean,
     /// It takes activations, or finishes the last ones.
@@ -66,7 +66,7 @@ enum After {
     /// It stays, or becomes, paused.
     Rest,
     /// It serves again.
-    Serve(Assignment),
+    Serve(Box<Assignment>),
     /// It is removed.
     Leave,
 }
@@ -74,9 +74,14 @@ enum After {
 impl Proxy {
     /// A container that is to be made: for an assignment, or as a stem cell.
     #[must_use]
-    pub fn new(config: Config, spec: Spec, assignment: Option<Assignment>, out: &mut Vec<Command>) -> Proxy {
+    pub fn new(
+        config: Config,
+        spec: Spec,
+        assignment: Option<Box<Assignment>>,
+        out: &mut Vec<Command>,
+    ) -> Proxy {
         out.push(Command::Create(spec));
-        let tenant = assignment.as_ref().map(Tenant::of);
+        let tenant = assignment.as_deref().map(Tenant::of);
         Proxy { config, tenant, state: State::Creating { assignment, leaving: false } }
     }
 
@@ -105,7 +110,7 @@ impl Proxy {
         out.push(nack(activation, attempt, reason));
     }
 
-    fn assign(&mut self, now: Instant, order: Assignment, out: &mut Vec<Command>) {
+    fn assign(&mut self, now: Instant, order: Box<Assignment>, out: &mut Vec<Command>) {
         let tenant = Tenant::of(&order);
         match &mut self.state {
             State::Creating { assignment: vacant @ None, leaving: false } => *vacant = Some(order),

@@ -89,8 +89,9 @@ impl Serving {
             slots: assignment.spec.slots.max(1) as usize,
             epoch: assignment.epoch,
             code: if loaded { Code::Loaded } else { Code::None },
-            runs: Vec::new(),
-            waiting: VecDeque::new(),
+            // One at a time is what nearly every container has; most have it seldom, and there are many of them.
+            runs: Vec::with_capacity(1),
+            waiting: VecDeque::with_capacity(1),
             closing: None,
             idle_since: now,
             // What it would cost to replace a container that was woken is not known any more.

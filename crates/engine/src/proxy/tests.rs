@@ -19,7 +19,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(assignment: Option<Assignment>) -> Bench {
+    fn new(assignment: Option<Box<Assignment>>) -> Bench {
         let mut out = Vec::new();
         let proxy = Proxy::new(Config::default(), spec(1), assignment, &mut out);
         assert_eq!(out, [Create(spec(1))]);
@@ -79,10 +79,10 @@ fn spec(slots: u32) -> Spec {
     Spec { kind: Arc::from("nodejs:20"), image: None, memory: 256, slots }
 }
 
-fn assignment(creation: u64, slots: u32) -> Assignment {
+fn assignment(creation: u64, slots: u32) -> Box<Assignment> {
     let action = FullyQualifiedName::parse("ns/action").unwrap();
     let namespace = action.path.namespace();
-    Assignment {
+    Box::new(Assignment {
         creation: CreationId(creation),
         scheduler: SchedulerId(0),
         epoch: Epoch(5),
@@ -91,7 +91,7 @@ fn assignment(creation: u64, slots: u32) -> Assignment {
         spec: spec(slots),
         keep: Keep::default(),
         received: Instant::from_millis(900),
-    }
+    })
 }
 
 fn id(number: u128) -> ActivationId {
@@ -240,7 +240,8 @@ fn a_busy_container_tells_the_pool_nothing_and_sets_no_timer_for_each_activation
 
 #[test]
 fn a_container_rests_for_as_long_as_its_start_took() {
-    let order = Assignment { received: Instant::from_millis(990), ..assignment(1, 1) };
+    let mut order = assignment(1, 1);
+    order.received = Instant::from_millis(990);
     let mut bench = Bench::new(Some(order));
     bench.on(Event::Created);
     bench.dispatch(1);
