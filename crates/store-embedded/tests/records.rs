@@ -69,6 +69,15 @@ fn segments_on_disk(dir: &Path) -> u64 {
     paths.filter(|path| !path.ends_with("0")).map(|path| disk_usage(&path)).sum()
 }
 
+/// How long the files are in which the trees of all segments keep their entries.
+fn tables_on_disk(dir: &Path) -> u64 {
+    let trees = std::fs::read_dir(dir.join("records/keyspaces")).expect("the directory is there");
+    let paths = trees.map(|entry| entry.expect("it is read").path());
+    let tables = paths.filter(|path| !path.ends_with("0")).map(|path| std::fs::read_dir(path.join("tables")));
+    let lengths = tables.flatten().flatten().flatten().filter_map(|entry| Some(entry.metadata().ok()?.len()));
+    lengths.sum()
+}
+
 /// What is being removed meanwhile takes nothing.
 fn disk_usage(path: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt;
@@ -317,6 +326,38 @@ async fn records_that_are_too_old_go_and_the_disk_is_free_again() {
     assert_eq!(listed(&stores, &all("ns")).await, [number]);
     let after = segments_on_disk(dir.path());
     assert!(after < before / 3, "{after} bytes of {before} are left");
+}
+
+#[tokio::test]
+async fn what_was_merged_takes_no_disk_for_long() {
+    let dir = tempfile::tempdir().unwrap();
+    let stores = open_idle(&config(dir.path())).await;
+    let mut number = 0;
+    let mut add = async |records: u64| {
+        for _ in 0..records {
+            keep(&stores, record("ns", "a", BEGIN + number, number));
+            number += 1;
+        }
+        stores.activations.flush().await.unwrap();
+    };
+    // More than twice as many batches as stand side by side before they are merged.
+    for _ in 0..70 {
+        add(200).await;
+    }
+    // Nothing more is moved.
+    for _ in 0..200 {
+        let known = stores.usage().unwrap().segment_bytes;
+        // Of small files a part is not counted by the store.
+        if tables_on_disk(dir.path()) <= known * 3 / 2 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!(
+        "{} bytes of {} are on the disk in vain",
+        tables_on_disk(dir.path()),
+        stores.usage().unwrap().segment_bytes
+    );
 }
 
 #[tokio::test]

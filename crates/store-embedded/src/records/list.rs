@@ -3,7 +3,8 @@
 use super::marks::Fault;
 use super::overlay::Overlay;
 use super::record::Record;
-use super::segments::{Segment, Segments};
+use super::segment::{Reader, Segment};
+use super::segments::Segments;
 use bytes::Bytes;
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use store::index::Place;
 /// One record of a list, and where it is.
 enum Found {
     Memory(Arc<Record>),
-    Disk(Arc<Segment>, Option<fjall::Slice>),
+    Disk(Arc<Segment>, fjall::Slice),
 }
 
 type Entries = Box<dyn Iterator<Item = Result<(Place, Found), Fault>>>;
@@ -44,7 +45,7 @@ pub(crate) fn page(
     shown: Shown,
 ) -> Result<Vec<Bytes>, Fault> {
     let mut merge = Merge::new(memory, segments, query);
-    let mut page = Vec::new();
+    let (mut page, mut reader) = (Vec::new(), Reader::default());
     let (mut to_skip, mut last) = (query.skip, None);
     while page.len() < query.limit {
         let Some((place, found)) = merge.next()? else { break };
@@ -58,18 +59,23 @@ pub(crate) fn page(
             continue;
         }
         // Nothing is found where retention has just dropped it.
-        page.extend(show(found, place, query, shown)?);
+        page.extend(show(&mut reader, found, place, query, shown)?);
     }
     Ok(page)
 }
 
-fn show(found: Found, place: Place, query: &ActivationQuery, shown: Shown) -> Result<Option<Bytes>, Fault> {
+fn show(
+    reader: &mut Reader,
+    found: Found,
+    place: Place,
+    query: &ActivationQuery,
+    shown: Shown,
+) -> Result<Option<Bytes>, Fault> {
     Ok(match (found, shown) {
         (Found::Memory(record), Shown::Whole) => Some(record.text.clone()),
         (Found::Memory(record), Shown::Summary) => Some(record.summary.clone()),
-        (Found::Disk(_, Some(summary)), Shown::Summary) => Some(Bytes::copy_from_slice(&summary)),
-        (Found::Disk(segment, None), Shown::Summary) => segment.summary(&query.namespace, place)?,
-        (Found::Disk(segment, _), Shown::Whole) => segment.record(place.1)?.map(|(_, text)| text),
+        (Found::Disk(segment, summary), Shown::Summary) => Some(reader.summary(&segment, place, &summary)?),
+        (Found::Disk(segment, _), Shown::Whole) => reader.text(&segment, &query.namespace, place.1)?,
     })
 }
 

@@ -4,7 +4,9 @@
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use store::ActivationQuery;
+use types::ActivationId;
 
 /// Single numbers.
 const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
@@ -12,12 +14,16 @@ const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
 const SEGMENTS: TableDefinition<'_, u64, (u64, u64, u64, u64, u128, u128)> = TableDefinition::new("segments");
 /// By segment, namespace and path: how many records. The empty path stands for the whole namespace.
 const COUNTS: TableDefinition<'_, (u64, &str, &str), u64> = TableDefinition::new("counts");
+/// By segment and the batch's number: the first and the last id.
+const BATCHES: TableDefinition<'_, (u64, u64), (u128, u128)> = TableDefinition::new("batches");
 
 /// In [`NUMBERS`]: every entry of the journal up to this sequence has been moved.
 const WATERMARK: &str = "watermark";
 /// In [`NUMBERS`]: the form of these tables and of the segments.
 const FORMAT: &str = "format";
-const THIS_FORMAT: u64 = 1;
+/// It has no batches; see [`super::migration`].
+const FIRST_FORMAT: u64 = 1;
+const THIS_FORMAT: u64 = 2;
 
 /// It is small, and read from front to back at most.
 const CACHE: usize = 1 << 20;
@@ -49,18 +55,40 @@ impl Extent {
     }
 }
 
+/// Records that were moved together; each is in their one part of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Batch {
+    /// Later ones have greater numbers.
+    pub(crate) number: u64,
+    /// The first and the last.
+    pub(crate) ids: (u128, u128),
+}
+
+impl Batch {
+    /// Makes it cover one record more.
+    pub(crate) fn widen(&mut self, id: ActivationId) {
+        self.ids = (self.ids.0.min(id.bits()), self.ids.1.max(id.bits()));
+    }
+
+    pub(crate) fn may_have(&self, id: ActivationId) -> bool {
+        (self.ids.0..=self.ids.1).contains(&id.bits())
+    }
+}
+
 /// One batch that was moved into a segment.
 #[derive(Debug)]
 pub(crate) struct Moved<'a> {
     pub(crate) watermark: u64,
-    /// The segment that took the records, and what it holds with them; `None` when there were none.
-    pub(crate) segment: Option<(u64, Extent)>,
+    /// The segment that took the records, what it holds with them, and the batch; `None` when there were none.
+    pub(crate) segment: Option<(u64, Extent, Option<Batch>)>,
     /// How many records more, by namespace and path.
     pub(crate) counts: HashMap<(&'a str, &'a str), u64>,
 }
 
 pub(crate) struct Marks {
     database: Database,
+    /// A segment was dropped, so the file has room that it does not need.
+    has_dropped: AtomicBool,
 }
 
 impl Marks {
@@ -70,18 +98,56 @@ impl Marks {
         {
             transaction.open_table(SEGMENTS)?;
             transaction.open_table(COUNTS)?;
+            transaction.open_table(BATCHES)?;
             let mut numbers = transaction.open_table(NUMBERS)?;
             let format = numbers.get(FORMAT)?.map(|format| format.value());
             match format {
                 None => numbers.insert(FORMAT, THIS_FORMAT)?,
-                Some(THIS_FORMAT) => None,
+                Some(FIRST_FORMAT | THIS_FORMAT) => None,
                 Some(other) => {
                     return Err(format!("it has format {other}; this server knows {THIS_FORMAT}").into());
                 }
             };
         }
         transaction.commit()?;
-        Ok(Marks { database })
+        Ok(Marks { database, has_dropped: AtomicBool::new(false) })
+    }
+
+    /// Whether segments are still of the first format.
+    pub(crate) fn is_first_format(&self) -> Result<bool, Fault> {
+        let numbers = self.database.begin_read()?.open_table(NUMBERS)?;
+        Ok(numbers.get(FORMAT)?.is_some_and(|format| format.value() == FIRST_FORMAT))
+    }
+
+    /// Notes that all segments are of this format, and which batches are in each.
+    pub(crate) fn migrated(&self, batches: &[(u64, Batch)]) -> Result<(), Fault> {
+        let transaction = self.database.begin_write()?;
+        {
+            transaction.open_table(NUMBERS)?.insert(FORMAT, THIS_FORMAT)?;
+            let mut table = transaction.open_table(BATCHES)?;
+            for (segment, batch) in batches {
+                table.insert((*segment, batch.number), batch.ids)?;
+            }
+        }
+        Ok(transaction.commit()?)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn pretend_first_format(&self) {
+        let transaction = self.database.begin_write().unwrap();
+        transaction.open_table(NUMBERS).unwrap().insert(FORMAT, FIRST_FORMAT).unwrap();
+        transaction.commit().unwrap();
+    }
+
+    /// The batches of a segment, oldest first.
+    pub(crate) fn batches(&self, segment: u64) -> Result<Vec<Batch>, Fault> {
+        let batches = self.database.begin_read()?.open_table(BATCHES)?;
+        let mut found = Vec::new();
+        for entry in batches.range((segment, 0)..(segment + 1, 0))? {
+            let (key, ids) = entry?;
+            found.push(Batch { number: key.value().1, ids: ids.value() });
+        }
+        Ok(found)
     }
 
     pub(crate) fn watermark(&self) -> Result<u64, Fault> {
@@ -114,10 +180,13 @@ impl Marks {
         {
             let mut numbers = transaction.open_table(NUMBERS)?;
             numbers.insert(WATERMARK, moved.watermark)?;
-            if let Some((number, extent)) = moved.segment {
+            if let Some((number, extent, batch)) = moved.segment {
                 let (starts, ids) = (extent.starts, extent.ids);
                 let value = (extent.begun, extent.records, starts.0, starts.1, ids.0, ids.1);
                 transaction.open_table(SEGMENTS)?.insert(number, value)?;
+                if let Some(batch) = batch {
+                    transaction.open_table(BATCHES)?.insert((number, batch.number), batch.ids)?;
+                }
                 add_counts(&transaction, number, &moved.counts)?;
             }
         }
@@ -130,7 +199,21 @@ impl Marks {
         transaction.open_table(SEGMENTS)?.remove(segment)?;
         let (first, after) = ((segment, "", ""), (segment + 1, "", ""));
         transaction.open_table(COUNTS)?.retain_in::<(u64, &str, &str), _>(first..after, |_, _| false)?;
-        Ok(transaction.commit()?)
+        transaction.open_table(BATCHES)?.retain_in((segment, 0)..(segment + 1, 0), |_, _| false)?;
+        transaction.commit()?;
+        self.has_dropped.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Drop for Marks {
+    fn drop(&mut self) {
+        if !*self.has_dropped.get_mut() {
+            return;
+        }
+        if let Err(error) = self.database.compact() {
+            tracing::warn!(%error, "the marks of records take more of the disk than they need");
+        }
     }
 }
 

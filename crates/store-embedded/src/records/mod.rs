@@ -4,14 +4,19 @@
 //! brings the journal to the disk, the other moves what is in memory into the newest segment and drops the files of
 //! the journal that nothing needs any more.
 
+mod group;
+mod keys;
 mod list;
 mod marks;
+mod migration;
 mod mover;
 mod moving;
 mod overlay;
 mod record;
 mod recovery;
+mod segment;
 mod segments;
+mod shape;
 mod sync;
 
 use crate::journal::{Frame, Journal};
@@ -288,7 +293,7 @@ impl Shared {
         }
         // An open intent has no record. Without one, which is rare, the disk must be asked too, and under the lock, so
         // that no other record of that id comes in between; ids being of time, it nearly always knows without reading.
-        if !front.intents.contains(id) && self.has_record(&front, id)? {
+        if !front.intents.contains(id) && self.has_record(&front, encoded.namespace(), id)? {
             return Ok(Ticket(front.journal.sequence()));
         }
         let position = front.journal.append(&mut encoded.frame)?;
@@ -303,9 +308,9 @@ impl Shared {
         Ok(Ticket(position.sequence))
     }
 
-    fn has_record(&self, front: &Front, id: ActivationId) -> Result<bool, StoreError> {
+    fn has_record(&self, front: &Front, namespace: &str, id: ActivationId) -> Result<bool, StoreError> {
         let failed = |fault| StoreError::new(format!("look for the record of {id}"), fault);
-        Ok(front.record(id).is_some() || self.segments.contains(id).map_err(failed)?)
+        Ok(front.record(id).is_some() || self.segments.contains(namespace, id).map_err(failed)?)
     }
 
     fn too_much_pending(&self, front: &Front, action: &str) -> StoreError {

@@ -22,6 +22,11 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 const SHORTEST_SLEEP: Duration = Duration::from_secs(1);
 
+/// How often, and how many times after the last move, the thread looks whether the engine has ended a merge, whose disk
+/// is free only once it is told so.
+const LOOK_FOR_MERGED: Duration = Duration::from_secs(1);
+const LOOKS_FOR_MERGED: u32 = 60;
+
 /// Brings the journal to the disk until it is stopped.
 pub(super) fn sync(shared: &Shared) {
     let mut group = Group::default();
@@ -57,11 +62,15 @@ pub(super) fn run(shared: &Shared) {
     // What an earlier process may have moved in part goes first, and into the same segment.
     let mut may_begin = false;
     let mut pause = PAUSES.0;
+    let mut looks = 0u32;
     loop {
         match shared.move_all(may_begin) {
-            Ok(()) => {
+            Ok(has_moved) => {
                 (may_begin, pause) = (true, PAUSES.0);
-                if !shared.moving.next_turn(shared.time_to_expiry()) {
+                looks = if has_moved { LOOKS_FOR_MERGED } else { looks.saturating_sub(1) };
+                let is_merging = looks > 0 && shared.segments.is_merging();
+                let look = is_merging.then_some(LOOK_FOR_MERGED);
+                if !shared.moving.next_turn(shared.time_to_expiry().into_iter().chain(look).min()) {
                     return;
                 }
             }
@@ -80,21 +89,24 @@ pub(super) fn run(shared: &Shared) {
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 impl Shared {
-    fn move_all(&self, may_begin: bool) -> Result<(), Fault> {
+    /// Answers whether there was anything to move.
+    fn move_all(&self, may_begin: bool) -> Result<bool, Fault> {
         let (batch, sequence) = self.front.lock().begin_move();
+        let has_moved = !batch.is_empty();
         let now = self.clock.unix_millis();
         {
             let _counting = self.counting.write();
-            self.segments.take(&batch, may_begin, now)?;
+            self.segments.take(&batch, sequence, may_begin, now)?;
             self.segments.commit(&batch, sequence)?;
             let moved = self.front.lock().moving.take();
             drop(moved);
         }
         drop(batch);
         self.segments.retain(now)?;
+        self.segments.free_merged()?;
         self.drop_files(sequence);
         self.moving.done(sequence);
-        Ok(())
+        Ok(has_moved)
     }
 
     /// Drops the journal's files in which every record has been moved and no intent is open.

@@ -41,13 +41,6 @@ impl Overlay {
         self.by_id.values()
     }
 
-    /// Every record, in the order of ids.
-    pub(crate) fn by_id(&self) -> Vec<&Arc<Record>> {
-        let mut records: Vec<_> = self.by_id.values().collect();
-        records.sort_unstable_by_key(|record| record.id);
-        records
-    }
-
     /// The first `limit` records that fit, in the order of lists.
     pub(crate) fn first(&self, query: &ActivationQuery, limit: usize) -> Vec<(Place, Arc<Record>)> {
         let places = self.index.places(query).take(limit);

@@ -77,6 +77,10 @@ pub(crate) fn encode(record: &Activation) -> Result<Encoded, StoreError> {
 }
 
 impl Encoded {
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// The record, its texts being parts of the entry that was written.
     pub(crate) fn into_record(self) -> Record {
         let bytes = Bytes::from(self.frame.into_bytes());

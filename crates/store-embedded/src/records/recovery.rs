@@ -7,8 +7,10 @@ use super::segments::Segments;
 use crate::journal::{self, Journal, Kind, Step};
 use crate::{Config, OpenError};
 use bytes::Bytes;
+use std::collections::HashSet;
 use std::path::Path;
 use store::{Intent, Unfinished};
+use types::ActivationId;
 
 /// The state at which this process begins.
 pub(super) struct Recovered {
@@ -65,16 +67,17 @@ pub(super) fn recover(config: &Config, dir: &Path, segments: &Segments) -> Resul
 
 /// Takes out intents whose records are on the disk, and only their entries in the journal are lost.
 fn forget_ended(intents: &mut Intents, segments: &Segments) -> Result<(), super::marks::Fault> {
-    for (id, _) in intents.all() {
-        if segments.contains(id)? {
-            intents.end(id);
-        }
+    let all: HashSet<ActivationId> = intents.all().into_iter().map(|(id, _)| id).collect();
+    let mut open = all.clone();
+    segments.take_out(&mut open)?;
+    for id in all.difference(&open) {
+        intents.end(*id);
     }
     Ok(())
 }
 
 fn read_unfinished(intents: &Intents, dir: &Path) -> Result<Vec<Unfinished>, OpenError> {
-    let read = |(activation_id, intent): (types::ActivationId, super::overlay::OpenIntent)| {
+    let read = |(activation_id, intent): (ActivationId, super::overlay::OpenIntent)| {
         let text = journal::read_at(dir, intent.position).map_err(OpenError::file("read", dir))?;
         let body = decode_intent(payload_of(&text)).map(|(_, body)| body).unwrap_or_default();
         let body = Bytes::copy_from_slice(body);

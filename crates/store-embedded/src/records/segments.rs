@@ -1,23 +1,20 @@
 //! The records on the disk, in segments of time that are dropped as a whole.
 //!
-//! A segment is three log-structured trees: whole records by id, summaries by namespace and start, and names by
-//! namespace, path and start. They are written only by sorted batches that become durable as a whole, so the trees' own
-//! journal stays empty, and there is nothing in it to replay.
+//! Segments are written only by sorted batches that become durable as a whole, so there is nothing of records in the
+//! trees' own journal, and next to nothing to replay.
 
 use super::marks::{Extent, Fault, Marks, Moved};
+use super::migration;
 use super::overlay::Overlay;
+use super::segment::{Covered, Reader, Segment, Shapes, tree_names};
 use crate::{Config, OpenError};
 use bytes::Bytes;
-use fjall::compaction::Leveled;
-use fjall::config::CompressionPolicy;
-use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions};
+use fjall::{Database, KeyspaceCreateOptions};
 use parking_lot::{Mutex, RwLock};
-use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use store::ActivationQuery;
-use store::index::Place;
 use types::ActivationId;
 
 /// Into how many segments of equal age the retention is cut: this part of it a record may stay longer.
@@ -26,9 +23,6 @@ const SEGMENTS_OF_AGE: u64 = 16;
 const SEGMENTS_OF_SIZE: u64 = 32;
 /// A segment is not longer than this: lists by namespace are merged within a segment, the more often the longer it is.
 const LARGEST_SEGMENT: u64 = 256 << 20;
-/// How many batches stand side by side in a tree before they are merged into the rest of the segment, which writes much
-/// of that again. Each makes a list look into one place more.
-const BATCHES_APART: u8 = 32;
 /// How many files are held open.
 const OPEN_FILES: usize = 256;
 /// The least that the engine takes. It is not used: see the head of this file.
@@ -39,21 +33,14 @@ fn segment_size(config: &Config) -> u64 {
     (config.retention_size.as_bytes() / SEGMENTS_OF_SIZE).min(LARGEST_SEGMENT)
 }
 
-/// One segment. Its files go with the last handle, once it was dropped.
-pub(crate) struct Segment {
-    pub(crate) number: u64,
-    records: Keyspace,
-    summaries: Keyspace,
-    names: Keyspace,
-    extent: Mutex<Extent>,
-}
-
 /// All segments.
 pub(crate) struct Segments {
     database: Database,
     marks: Marks,
     /// Newest first.
     list: RwLock<Arc<Vec<Arc<Segment>>>>,
+    /// The shapes of the newest segment, after its number; `None` until they are needed, and after a fault.
+    shapes: Mutex<Option<(u64, Shapes)>>,
     segment_size: u64,
     /// In bytes.
     retention_size: u64,
@@ -61,14 +48,16 @@ pub(crate) struct Segments {
     retention_age: u64,
 }
 
-/// The three trees of a segment.
-const TREES: [&str; 3] = ["records", "summaries", "names"];
-
 impl Segments {
     pub(crate) fn open(config: &Config, dir: &Path) -> Result<Segments, OpenError> {
         let marks_path = dir.join("records.redb");
         let marks = Marks::open(&marks_path).map_err(OpenError::content(&marks_path))?;
         let path = dir.join("records");
+        let known = marks.segments().map_err(OpenError::content(&marks_path))?;
+        if known.is_empty() && path.exists() {
+            // What trees there are belong to no segment, and the engine's own list of trees is longer than need be.
+            std::fs::remove_dir_all(&path).map_err(OpenError::file("remove", &path))?;
+        }
         let database = Database::builder(&path)
             .cache_size(config.record_cache.as_bytes())
             .max_journaling_size(ENGINE_JOURNAL)
@@ -76,10 +65,12 @@ impl Segments {
             .worker_threads(1)
             .open()
             .map_err(OpenError::content(&path))?;
-        let known = marks.segments().map_err(OpenError::content(&marks_path))?;
+        migration::run(&database, &marks).map_err(OpenError::content(&path))?;
         let mut list = Vec::with_capacity(known.len());
         for (number, extent) in known.into_iter().rev() {
-            let segment = Segment::open(&database, number, extent).map_err(OpenError::content(&path))?;
+            let batches = marks.batches(number).map_err(OpenError::content(&marks_path))?;
+            let segment =
+                Segment::open(&database, number, extent, batches).map_err(OpenError::content(&path))?;
             list.push(Arc::new(segment));
         }
         let age = u64::try_from(config.retention_age.as_millis()).unwrap_or(u64::MAX);
@@ -87,6 +78,7 @@ impl Segments {
             database,
             marks,
             list: RwLock::new(Arc::new(list)),
+            shapes: Mutex::default(),
             segment_size: segment_size(config),
             retention_size: config.retention_size.as_bytes(),
             retention_age: age,
@@ -104,24 +96,40 @@ impl Segments {
         self.list.read().clone()
     }
 
-    /// Whether a segment has a record of that id.
-    pub(crate) fn contains(&self, id: ActivationId) -> Result<bool, Fault> {
-        for segment in self.all().iter().filter(|segment| segment.may_have(id)) {
-            if segment.records.contains_key(id.bits().to_be_bytes())? {
+    /// Whether a segment has a record of that id, and of that namespace.
+    pub(crate) fn contains(&self, namespace: &str, id: ActivationId) -> Result<bool, Fault> {
+        for segment in self.around(id) {
+            if segment.contains(namespace, id)? {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
+    /// Takes out the ids that have a record, in whatever namespace. It may read all records that there are.
+    pub(crate) fn take_out(&self, ids: &mut HashSet<ActivationId>) -> Result<(), Fault> {
+        self.all().iter().try_for_each(|segment| segment.take_out(ids))
+    }
+
     /// The text of a record, if it belongs to that namespace.
     pub(crate) fn get(&self, namespace: &str, id: ActivationId) -> Result<Option<Bytes>, Fault> {
-        for segment in self.all().iter().filter(|segment| segment.may_have(id)) {
-            if let Some((owner, text)) = segment.record(id)? {
-                return Ok((owner == namespace).then_some(text));
+        for segment in self.around(id) {
+            if let Some(text) = Reader::default().text(&segment, namespace, id)? {
+                return Ok(Some(text));
             }
         }
         Ok(None)
+    }
+
+    /// The segments that may have a record of that id, newest first.
+    fn around(&self, id: ActivationId) -> impl Iterator<Item = Arc<Segment>> {
+        let may_have = move |segment: &Arc<Segment>| {
+            let (first, last) = segment.extent.lock().ids;
+            (first..=last).contains(&id.bits())
+        };
+        let all = self.all();
+        let segments: Vec<_> = all.iter().filter(|segment| may_have(segment)).cloned().collect();
+        segments.into_iter()
     }
 
     /// How many records fit; what is in memory only is not counted.
@@ -139,8 +147,8 @@ impl Segments {
 
     /// Moves a batch into the newest segment, or into a new one when that is full. It can be read from then on. When
     /// this fails, the same batch must be moved again before any other. `may_begin`: whether a new segment may be
-    /// begun; not for what an earlier process may have moved in part.
-    pub(crate) fn take(&self, batch: &Overlay, may_begin: bool, now: u64) -> Result<(), Fault> {
+    /// begun; not for what an earlier process may have moved in part. `number`: greater than those of earlier batches.
+    pub(crate) fn take(&self, batch: &Overlay, number: u64, may_begin: bool, now: u64) -> Result<(), Fault> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -152,7 +160,14 @@ impl Segments {
         // Readers look at the extent first, so it must cover the records before they can be seen.
         let with_batch = segment.extent_with(batch);
         segment.extent.lock().cover(&with_batch);
-        segment.ingest(batch)
+        let mut known = self.shapes.lock();
+        let mut shapes = match known.take() {
+            Some((number, shapes)) if number == segment.number => shapes,
+            _ => segment.shapes()?,
+        };
+        segment.ingest(number, batch, &mut shapes)?;
+        *known = Some((segment.number, shapes));
+        Ok(())
     }
 
     /// Notes that everything up to `watermark` has been moved, `batch` being the last of it.
@@ -164,10 +179,10 @@ impl Segments {
         }
         let segment = newest.as_ref().map(|newest| {
             let extent = newest.extent_with(batch);
-            (newest.number, extent)
+            (newest.number, extent, newest.newest_batch())
         });
         self.marks.moved(&Moved { watermark, segment, counts })?;
-        if let (Some(newest), Some((_, extent))) = (newest, segment) {
+        if let (Some(newest), Some((_, extent, _))) = (newest, segment) {
             *newest.extent.lock() = extent;
         }
         Ok(())
@@ -187,6 +202,16 @@ impl Segments {
             tracing::info!(segment = number, records, expired, "records are dropped by retention");
             self.drop_oldest(oldest)?;
         }
+    }
+
+    /// Frees what the disk holds in vain.
+    pub(crate) fn free_merged(&self) -> Result<(), Fault> {
+        self.all().iter().try_for_each(|segment| segment.free_merged())
+    }
+
+    /// Whether the engine is merging, or has ended a merge whose disk is not free yet.
+    pub(crate) fn is_merging(&self) -> bool {
+        self.all().iter().any(|segment| segment.is_merging())
     }
 
     /// In how many milliseconds the next segment is too old.
@@ -210,7 +235,7 @@ impl Segments {
     }
 
     fn begin_segment(&self, number: u64, now: u64) -> Result<Arc<Segment>, Fault> {
-        let segment = Arc::new(Segment::open(&self.database, number, Extent::new(now))?);
+        let segment = Arc::new(Segment::open(&self.database, number, Extent::new(now), Vec::new())?);
         let mut list = self.list.write();
         let rest = list.iter().cloned();
         *list = Arc::new(std::iter::once(segment.clone()).chain(rest).collect());
@@ -225,19 +250,16 @@ impl Segments {
             *list =
                 Arc::new(list.iter().filter(|segment| segment.number != oldest.number).cloned().collect());
         }
-        for tree in [&oldest.records, &oldest.summaries, &oldest.names] {
-            self.database.delete_keyspace(tree.clone())?;
-        }
-        Ok(())
+        oldest.delete(&self.database)
     }
 
     /// Removes trees that belong to no segment: of one that was being dropped, or whose first batch was being moved and
     /// is moved again.
     fn remove_strays(&self) -> Result<(), Fault> {
-        let known = self.all();
+        let known: HashSet<String> =
+            self.all().iter().flat_map(|segment| tree_names(segment.number)).collect();
         for name in self.database.list_keyspace_names() {
-            let number = name.split_once('-').and_then(|(number, _)| number.parse::<u64>().ok());
-            if number.is_none_or(|number| known.iter().all(|segment| segment.number != number)) {
+            if !known.contains(&*name) {
                 tracing::info!(name = &*name, "a tree that no segment knows is removed");
                 let tree = self.database.keyspace(&name, KeyspaceCreateOptions::default)?;
                 self.database.delete_keyspace(tree)?;
@@ -253,193 +275,10 @@ impl std::fmt::Debug for Segments {
     }
 }
 
-/// How much of a segment is within a query's bounds of time.
-enum Covered {
-    Not,
-    Part,
-    Whole,
-}
-
-impl Segment {
-    fn open(database: &Database, number: u64, extent: Extent) -> Result<Segment, Fault> {
-        let [records, summaries, names] = TREES;
-        let tree = |name: &str, found_by_key: bool| {
-            let options = || {
-                KeyspaceCreateOptions::default()
-                    .compaction_strategy(Arc::new(Leveled::default().with_l0_threshold(BATCHES_APART)))
-                    .data_block_compression_policy(CompressionPolicy::all(CompressionType::Lz4))
-                    // Filters serve to see that a key is missing, which is asked of records only.
-                    .expect_point_read_hits(!found_by_key)
-            };
-            database.keyspace(&format!("{number:016}-{name}"), options)
-        };
-        Ok(Segment {
-            number,
-            records: tree(records, true)?,
-            summaries: tree(summaries, false)?,
-            names: tree(names, false)?,
-            extent: Mutex::new(extent),
-        })
-    }
-
-    /// The start of the newest record.
-    pub(crate) fn last_start(&self) -> u64 {
-        self.extent.lock().starts.1
-    }
-
-    /// Whether any record could be within the query's bounds of time.
-    pub(crate) fn overlaps(&self, query: &ActivationQuery) -> bool {
-        !matches!(self.covered_by(query), Covered::Not)
-    }
-
-    /// The namespace and the text of a record.
-    pub(crate) fn record(&self, id: ActivationId) -> Result<Option<(String, Bytes)>, Fault> {
-        let Some(value) = self.records.get(id.bits().to_be_bytes())? else { return Ok(None) };
-        let at = value.iter().position(|byte| *byte == 0).ok_or("a record has no namespace")?;
-        let namespace = std::str::from_utf8(&value[..at])?.to_owned();
-        Ok(Some((namespace, Bytes::copy_from_slice(&value[at + 1..]))))
-    }
-
-    /// The summary of the record at that place.
-    pub(crate) fn summary(&self, namespace: &str, place: Place) -> Result<Option<Bytes>, Fault> {
-        let value = self.summaries.get(key(namespace, None, place))?;
-        Ok(value.map(|value| Bytes::copy_from_slice(&value)))
-    }
-
-    /// The places of the records that fit, in the order of lists, with summaries where they stand beside.
-    pub(crate) fn places(
-        &self,
-        query: &ActivationQuery,
-    ) -> impl Iterator<Item = Result<(Place, Option<fjall::Slice>), Fault>> + use<> {
-        let has_summaries = query.name.is_none();
-        let entries = bounds(query).map(|bounds| self.tree(query).range(bounds));
-        entries.into_iter().flatten().map(move |entry| {
-            let (key, summary) = entry.into_inner()?;
-            Ok((place_of(&key)?, has_summaries.then_some(summary)))
-        })
-    }
-
-    fn count_keys(&self, query: &ActivationQuery) -> Result<u64, Fault> {
-        let Some(bounds) = bounds(query) else { return Ok(0) };
-        let mut count = 0;
-        for entry in self.tree(query).range(bounds) {
-            entry.key()?;
-            count += 1;
-        }
-        Ok(count)
-    }
-
-    /// The tree whose order is that of the query's list.
-    fn tree(&self, query: &ActivationQuery) -> &Keyspace {
-        if query.name.is_some() { &self.names } else { &self.summaries }
-    }
-
-    fn covered_by(&self, query: &ActivationQuery) -> Covered {
-        let (first, last) = self.extent.lock().starts;
-        let (since, upto) = (query.since.unwrap_or(0), query.upto.unwrap_or(u64::MAX));
-        if first > last || first > upto || last < since {
-            Covered::Not
-        } else if since <= first && last <= upto {
-            Covered::Whole
-        } else {
-            Covered::Part
-        }
-    }
-
-    fn may_have(&self, id: ActivationId) -> bool {
-        let (first, last) = self.extent.lock().ids;
-        (first..=last).contains(&id.bits())
-    }
-
-    fn disk_space(&self) -> u64 {
-        self.records.disk_space() + self.summaries.disk_space() + self.names.disk_space()
-    }
-
-    fn extent_with(&self, batch: &Overlay) -> Extent {
-        let mut extent = *self.extent.lock();
-        for record in batch.records() {
-            extent.widen(record.start, record.id.bits());
-        }
-        extent
-    }
-
-    /// Records come first, then summaries, then names: what a reader finds in one tree leads it into those before, so it
-    /// must be there. A list that meets the same record in memory and here may take either.
-    fn ingest(&self, batch: &Overlay) -> Result<(), Fault> {
-        let mut records = self.records.start_ingestion()?;
-        let mut value = Vec::new();
-        for record in batch.by_id() {
-            value.clear();
-            value.extend_from_slice(record.namespace.as_bytes());
-            value.push(0);
-            value.extend_from_slice(&record.text);
-            records.write(record.id.bits().to_be_bytes(), &*value)?;
-        }
-        records.finish()?;
-        let record = |id| batch.get(id).ok_or("a record is listed and missing");
-        let mut summaries = self.summaries.start_ingestion()?;
-        for (namespace, places) in batch.index().by_namespace() {
-            for &place in places {
-                summaries.write(key(namespace, None, place), &*record(place.1)?.summary)?;
-            }
-        }
-        summaries.finish()?;
-        let mut names = self.names.start_ingestion()?;
-        for (namespace, path, places) in batch.index().by_path() {
-            for &place in places {
-                names.write(key(namespace, Some(path), place), [])?;
-            }
-        }
-        Ok(names.finish()?)
-    }
-}
-
-impl std::fmt::Debug for Segment {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Segment").field("number", &self.number).finish_non_exhaustive()
-    }
-}
-
 impl Extent {
     /// Widens the bounds to those of `other`; the number of records stays.
     fn cover(&mut self, other: &Extent) {
         self.starts = (self.starts.0.min(other.starts.0), self.starts.1.max(other.starts.1));
         self.ids = (self.ids.0.min(other.ids.0), self.ids.1.max(other.ids.1));
     }
-}
-
-/// The key of a record in the order of lists. Names have no zero byte, so one ends each.
-fn key(namespace: &str, path: Option<&str>, (Reverse(start), id): Place) -> Vec<u8> {
-    let mut key = prefix(namespace, path, 24);
-    key.extend_from_slice(&(!start).to_be_bytes());
-    key.extend_from_slice(&id.bits().to_be_bytes());
-    key
-}
-
-fn prefix(namespace: &str, path: Option<&str>, room: usize) -> Vec<u8> {
-    let mut key = Vec::with_capacity(namespace.len() + path.map_or(0, str::len) + 2 + room);
-    key.extend_from_slice(namespace.as_bytes());
-    key.push(0);
-    if let Some(path) = path {
-        key.extend_from_slice(path.as_bytes());
-        key.push(0);
-    }
-    key
-}
-
-/// The keys between which a query's records are; `None` when its bounds of time cross.
-fn bounds(query: &ActivationQuery) -> Option<std::ops::RangeInclusive<Vec<u8>>> {
-    let (since, upto) = (query.since.unwrap_or(0), query.upto.unwrap_or(u64::MAX));
-    let path = query.name.as_deref();
-    let first = key(&query.namespace, path, (Reverse(upto), ActivationId::from_bits(0)));
-    let last = key(&query.namespace, path, (Reverse(since), ActivationId::from_bits(u128::MAX)));
-    (since <= upto).then_some(first..=last)
-}
-
-fn place_of(key: &[u8]) -> Result<Place, Fault> {
-    let at = key.len().checked_sub(24).ok_or("a key is too short")?;
-    let mut fields = crate::codec::Fields::new(&key[at..]);
-    let place = fields.u64().zip(fields.u128());
-    let (start, id) = place.ok_or("a key is too short")?;
-    Ok((Reverse(!start), ActivationId::from_bits(id)))
 }
