@@ -1,5 +1,5 @@
 // Y2: the same function behind an HTTP server of its own, as a runtime without a platform would offer it:
-// node server.js PROCESSES, which prints the port.
+// node server.js PROCESSES FUNCTION, which prints the port.
 
 const cluster = require('cluster')
 const http = require('http')
@@ -7,7 +7,7 @@ const fs = require('fs')
 const path = require('path')
 const vm = require('vm')
 
-const source = fs.readFileSync(path.join(__dirname, 'echo.js'), 'utf8')
+const source = fs.readFileSync(path.join(__dirname, process.argv[3] || 'echo.js'), 'utf8')
 const main = vm.runInThisContext(`(() => { ${source}\nreturn main })()`)
 
 function serve(request, response) {

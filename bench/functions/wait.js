@@ -1,0 +1,1 @@
+function main(args) { return new Promise((done) => setTimeout(() => done(args), 175)) }
