@@ -139,15 +139,23 @@ pub fn compact(text: &str) -> Cow<'_, str> {
 }
 
 /// Where a string ends whose first character behind the quotation mark is at `from`: the place behind its other mark, or
-/// the end of the text. Long strings are passed over in steps, because they are most of what great values consist of.
+/// the end of the text. Long strings are passed over in steps, because they are most of what great values consist of, and
+/// very long ones by a search that takes a few steps to begin.
 #[must_use]
 pub fn behind_string(text: &[u8], mut from: usize) -> usize {
     const STEP: usize = 32;
+    const STEPS: usize = 8;
     loop {
+        let mut steps = 0;
         while let Some(step) = text.get(from..from + STEP)
             && step.iter().fold(true, |plain, byte| plain & (*byte != b'"') & (*byte != b'\\'))
         {
             from += STEP;
+            steps += 1;
+            if steps == STEPS {
+                from += memchr::memchr2(b'"', b'\\', &text[from..]).unwrap_or(text.len() - from);
+                break;
+            }
         }
         // In the next step is one of the two, or fewer bytes are left.
         loop {
@@ -423,7 +431,7 @@ mod tests {
 
     #[test]
     fn strings_of_every_length_are_passed_over_whole() {
-        for length in 0..100 {
+        for length in (0..100).chain([255, 256, 257, 300]) {
             for special in ["", r#"\""#, r"\\", "ä", r#"\\\""#] {
                 for before in 0..=length {
                     let string =

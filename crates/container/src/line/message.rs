@@ -56,9 +56,14 @@ pub(super) fn write_init(into: &mut Vec<u8>, init: &Init<'_>) {
     into.extend_from_slice(b"}\n");
 }
 
+/// Room for everything in a run's line but its value, in bytes; a longer context only takes longer to write.
+const CONTEXT: usize = 4 << 10;
+
 /// `{"value":..,"namespace":..}` and a line end, with the number of the call where it has one. The value is copied as it
 /// is, but for its line ends.
 pub(super) fn write_run(into: &mut Vec<u8>, request: &RunRequest, number: Option<u64>) {
+    // Or else a great value would be copied once more when the buffer has to grow behind it.
+    into.reserve(request.value.get().len() + CONTEXT);
     into.push(b'{');
     if let Some(number) = number {
         into.extend_from_slice(b"\"number\":");
