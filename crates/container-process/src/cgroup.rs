@@ -24,6 +24,10 @@ const DEATH_INTERVAL: Duration = Duration::from_millis(2);
 /// The processor share that stands for one whole processor.
 const SHARES_OF_A_CPU: u64 = 1024;
 
+/// The share of a sandbox while it is made: that of a small function, so that functions that run are not kept from it by
+/// many that are about to. The kernel's own would be that of a function with 1 GiB.
+const SHARES_OF_MAKING: u64 = 128;
+
 /// What this machine offers, and our directories in it.
 #[derive(Debug, Default)]
 pub(crate) struct Cgroups {
@@ -122,7 +126,10 @@ impl Cgroups {
             made => made,
         });
         match made {
-            Ok(()) => Ok(group),
+            Ok(()) => {
+                group.weigh(SHARES_OF_MAKING);
+                Ok(group)
+            }
             Err(error) => {
                 group.remove();
                 Err(error)
@@ -181,8 +188,7 @@ impl Group {
             fs::write(dir.join("pids.max"), &processes)?;
         }
         // A share for each MiB: what has twice the memory gets twice the time when time is short.
-        let (legacy, unified) = (self.legacy_dir("cpu"), self.unified_dir("cpu"));
-        write_share(legacy.as_deref(), unified.as_deref(), limits.memory >> 20);
+        self.weigh(limits.memory >> 20);
         if let Some(thousandths) = limits.cpu_thousandths {
             let quota = thousandths.max(10) * 100;
             if let Some(dir) = self.legacy_dir("cpu") {
@@ -193,6 +199,11 @@ impl Group {
             }
         }
         Ok(())
+    }
+
+    fn weigh(&self, shares: u64) {
+        let (legacy, unified) = (self.legacy_dir("cpu"), self.unified_dir("cpu"));
+        write_share(legacy.as_deref(), unified.as_deref(), shares);
     }
 
     /// Asks the kernel to stop or go on with all processes; [`Group::is_frozen`] says when it has.

@@ -117,10 +117,10 @@ fn make_network(network: &Network, kept: Option<&OwnedFd>) -> Step<Option<File>>
                 return Ok(None);
             }
             step("make a network namespace", sys::unshare(libc::CLONE_NEWNET))?;
-            // Only addresses of version 4 are translated, so that those of version 6 would lead nowhere.
-            for scope in ["all", "default"] {
-                let _ = std::fs::write(format!("/proc/sys/net/ipv6/conf/{scope}/disable_ipv6"), "1");
-            }
+            // Only addresses of version 4 are translated, so that those of version 6 would lead nowhere: what is made from
+            // here on gets none. To switch them off everywhere, the loopback included, the kernel would let this process
+            // try again and again as long as another one changes any interface of the machine.
+            let _ = std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
             let own = step("open the network namespace", File::open("/proc/self/ns/net"))?;
             let inside = step("open netlink", Netlink::open())?;
             step("switch the loopback interface on", inside.switch_on(LOOPBACK))?;
