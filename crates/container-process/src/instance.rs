@@ -102,7 +102,7 @@ impl Instance {
         self.file.as_fd()
     }
 
-    /// The directory of a slot, which holds `action`.
+    /// The directory of a slot, which its sandbox sees as `/action`.
     pub(crate) fn slot_dir(&self, slot: u32) -> PathBuf {
         self.dir.join("slots").join(slot.to_string())
     }

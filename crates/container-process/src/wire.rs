@@ -73,8 +73,10 @@ pub(crate) struct Make {
 /// What a sandbox is like before anything runs in it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct SandboxSpec {
-    /// This machine's directory of the sandbox: its `action`, `passwd` and `group` are seen in it.
-    pub dir: PathBuf,
+    /// This machine's directory that is `/action` in it.
+    pub action: PathBuf,
+    /// The number of the user whose name its programs find.
+    pub user: u32,
     /// The optional directories that it sees.
     pub mounts: Vec<PathBuf>,
     /// Its network.

@@ -69,16 +69,6 @@ pub(crate) fn view(optional: Vec<PathBuf>, files: BTreeMap<PathBuf, ViewFile>, r
     view
 }
 
-/// `/etc/passwd` and `/etc/group` of a sandbox whose programs run as user `id`.
-pub(crate) fn accounts(id: u32) -> [(&'static str, String); 2] {
-    let passwd = format!(
-        "root:x:0:0:root:/nonexistent:/usr/sbin/nologin\n\
-         action:x:{id}:{id}:action:/tmp:/bin/sh\n\
-         nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
-    );
-    [("passwd", passwd), ("group", format!("root:x:0:\naction:x:{id}:\nnogroup:x:65534:\n"))]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,5 @@
 //! Makes sandboxes, and keeps some ready so that what is dear about them is off the path.
 
-use super::contents;
 use super::link::{FirstProcess, Link};
 use super::process::{Parts, Sandbox};
 use super::slots::{Slot, Slots};
@@ -109,7 +108,7 @@ impl Maker {
         for sandbox in all.into_iter().flat_map(|(_, sandboxes)| sandboxes) {
             sandbox.destroy().await;
         }
-        self.shared.slots.forget();
+        self.shared.slots.forget_networks();
     }
 
     /// One that is ready, and how many are left.
@@ -202,7 +201,7 @@ impl Shared {
         let group = match tokio::task::spawn_blocking(set_up).await.map_err(io::Error::other)? {
             Ok(group) => group,
             Err(error) => {
-                self.slots.give_back(slot);
+                self.slots.give_back(Slot { number: slot, left: None });
                 return Err(error);
             }
         };
@@ -218,6 +217,7 @@ impl Shared {
         }
     }
 
+    /// The directory that programs see as `/action`.
     fn make_directory(&self, slot: u32) -> io::Result<()> {
         let dir = self.instance.slot_dir(slot);
         // Something of an earlier sandbox there must not be seen by a later one.
@@ -225,19 +225,15 @@ impl Shared {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        std::fs::DirBuilder::new().recursive(true).mode(0o755).create(self.action_dir(slot))?;
-        let id = self.users(slot).map_or(crate::spawner::ROOTLESS_ID, |users| users.program);
-        for (name, text) in contents::accounts(id) {
-            std::fs::write(dir.join(name), text)?;
-        }
-        Ok(())
+        std::fs::DirBuilder::new().recursive(true).mode(0o755).create(dir)
     }
 
     async fn make_first(&self, form: &Form, parts: &Parts) -> io::Result<(OwnedFd, OwnedFd)> {
         let (ours, theirs) = wire::pair()?;
         let config = &self.config;
         let spec = SandboxSpec {
-            dir: self.instance.slot_dir(parts.slot),
+            action: self.instance.slot_dir(parts.slot),
+            user: self.users(parts.slot).map_or(crate::spawner::ROOTLESS_ID, |users| users.program),
             mounts: form.mounts.clone(),
             network: self.network(form.network, parts.slot),
             tmp_bytes: config.tmp.as_bytes(),
@@ -259,11 +255,6 @@ impl Shared {
             (NetworkMode::Outbound, None) | (NetworkMode::None, _) => Network::None,
             (NetworkMode::Host, _) => Network::Host,
         }
-    }
-
-    /// This machine's path of the directory that programs in that slot see as `/action`.
-    pub(super) fn action_dir(&self, slot: u32) -> PathBuf {
-        self.instance.slot_dir(slot).join("action")
     }
 
     fn group_limits(&self, memory: ByteSize) -> GroupLimits {

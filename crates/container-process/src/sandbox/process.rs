@@ -1,6 +1,6 @@
 use super::link;
 use super::maker::Shared;
-use super::slots::Left;
+use super::slots::{Left, Slot};
 use crate::cgroup::{Group, GroupLimits};
 use crate::wire::{self, Report, Start};
 use base::task::{OnPanic, spawn};
@@ -137,7 +137,7 @@ impl Sandbox {
     /// This machine's path of the directory that programs see as `/action`.
     #[must_use]
     pub fn action_dir(&self) -> PathBuf {
-        self.parts.shared.action_dir(self.parts.slot)
+        self.parts.action_dir()
     }
 
     /// Starts the program; called once. What the sandbox calls the machine is `host_name`.
@@ -332,24 +332,27 @@ impl Parts {
 
     /// Whether nothing stayed.
     fn remove_now(&self) -> bool {
-        let (slots, network) = (&self.shared.slots, self.network.lock().take());
-        let is_unused = || self.shared.outbound.lock().as_ref().is_some_and(|out| out.is_unused(self.slot));
-        let is_empty = || empty(&self.shared.action_dir(self.slot)).is_ok();
-        let keeps = slots.has_room() && (network.is_none() || is_unused()) && is_empty();
-        if !self.group.remove() {
+        let (slots, dir) = (&self.shared.slots, self.action_dir());
+        let is_empty = empty(&dir).is_ok();
+        // Where it is not, the next one must not see what there is.
+        if !self.group.remove() || !is_empty && std::fs::remove_dir_all(&dir).is_err() && dir.exists() {
             return false;
         }
-        if keeps {
-            slots.keep(self.slot, Left { network });
-            return true;
+        let network = self.network.lock().take();
+        let is_used = network.is_some()
+            && !self.shared.outbound.lock().as_ref().is_some_and(|out| out.is_unused(self.slot));
+        let slot = |network| Slot { number: self.slot, left: is_empty.then_some(Left { network }) };
+        if is_used {
+            slots.give_back_used(slot(None));
+        } else {
+            slots.give_back(slot(network));
         }
-        drop(network);
-        let dir = self.shared.instance.slot_dir(self.slot);
-        if std::fs::remove_dir_all(&dir).is_err() && dir.exists() {
-            return false;
-        }
-        slots.give_back(self.slot);
         true
+    }
+
+    /// This machine's path of the directory that programs see as `/action`.
+    fn action_dir(&self) -> PathBuf {
+        self.shared.instance.slot_dir(self.slot)
     }
 }
 

@@ -4,8 +4,12 @@ use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 
-/// How many numbers at most are kept with what is left of their sandboxes; more are cleared.
-const MOST_KEPT: usize = 64;
+/// How many networks are kept at most.
+const MOST_NETWORKS: usize = 64;
+
+/// How many numbers whose addresses were used rest, before the first of them is given out again: the kernel takes its time
+/// to forget a network, and others may still send to it.
+const RESTING: usize = 256;
 
 /// The numbers below a limit, each given out to one at a time.
 #[derive(Debug)]
@@ -18,10 +22,12 @@ pub(crate) struct Slots {
 struct State {
     /// The least number that was never given out.
     fresh: u32,
-    /// What was given back as if new, the latest last.
-    kept: Vec<Slot>,
-    /// What else was given back, the earliest first: the kernel takes its time to forget a network.
-    used: VecDeque<u32>,
+    /// What was given back with a network in which nothing was sent.
+    networks: Vec<Slot>,
+    /// What was given back without one.
+    others: Vec<Slot>,
+    /// What was given back after something was sent, the earliest first.
+    used: VecDeque<Slot>,
 }
 
 /// A number that one has.
@@ -33,11 +39,11 @@ pub(crate) struct Slot {
     pub left: Option<Left>,
 }
 
-/// What the next sandbox of a number can use, and what has taken the kernel more time than anything else of the last one:
-/// its directory, in which nothing is that differs from sandbox to sandbox, and its network.
+/// What the next sandbox of a number can use, and what takes the kernel longer to make than most else: an empty directory,
+/// and a network.
 #[derive(Debug)]
 pub(crate) struct Left {
-    /// The namespace, if it had one that is joined to this machine.
+    /// The namespace, if there was one that is joined to this machine, and nothing was sent in it.
     pub network: Option<OwnedFd>,
 }
 
@@ -49,37 +55,43 @@ impl Slots {
     /// A number that nobody has; `None` when all are taken.
     pub(crate) fn take(&self) -> Option<Slot> {
         let mut state = self.state.lock();
-        if let Some(kept) = state.kept.pop() {
-            return Some(kept);
+        if let Some(slot) = state.networks.pop().or_else(|| state.others.pop()) {
+            return Some(slot);
         }
-        let number = if state.fresh == self.limit {
-            state.used.pop_front()?
-        } else {
-            state.fresh += 1;
-            state.fresh - 1
-        };
-        Some(Slot { number, left: None })
+        if state.used.len() > RESTING || state.fresh == self.limit {
+            return state.used.pop_front();
+        }
+        state.fresh += 1;
+        Some(Slot { number: state.fresh - 1, left: None })
     }
 
-    /// Takes a number back, of which nothing is left on the machine.
-    pub(crate) fn give_back(&self, number: u32) {
-        self.state.lock().used.push_back(number);
+    /// Takes a number back whose addresses nobody has used.
+    pub(crate) fn give_back(&self, mut slot: Slot) {
+        let mut state = self.state.lock();
+        match &mut slot.left {
+            Some(Left { network: Some(_) }) if state.networks.len() < MOST_NETWORKS => {
+                state.networks.push(slot)
+            }
+            left => {
+                // One too many goes here.
+                if let Some(left) = left {
+                    left.network = None;
+                }
+                state.others.push(slot);
+            }
+        }
     }
 
-    /// Whether it is of use to keep what is left of a sandbox.
-    pub(crate) fn has_room(&self) -> bool {
-        self.state.lock().kept.len() < MOST_KEPT
+    /// Takes a number back whose addresses were used; the network is not.
+    pub(crate) fn give_back_used(&self, slot: Slot) {
+        self.state.lock().used.push_back(slot);
     }
 
-    /// Takes a number back with what is left.
-    pub(crate) fn keep(&self, number: u32, left: Left) {
-        self.state.lock().kept.push(Slot { number, left: Some(left) });
-    }
-
-    /// Lets go of all that was kept.
-    pub(crate) fn forget(&self) {
-        let kept = std::mem::take(&mut self.state.lock().kept);
-        self.state.lock().used.extend(kept.iter().map(|slot| slot.number));
+    /// Lets go of all networks.
+    pub(crate) fn forget_networks(&self) {
+        let networks = std::mem::take(&mut self.state.lock().networks);
+        let without = networks.into_iter().map(|slot| Slot { left: Some(Left { network: None }), ..slot });
+        self.state.lock().others.extend(without);
     }
 }
 
@@ -91,23 +103,54 @@ mod tests {
         slots.take().map(|slot| slot.number)
     }
 
+    fn left(number: u32, has_network: bool) -> Slot {
+        let network = has_network.then(|| std::fs::File::open("/dev/null").unwrap().into());
+        Slot { number, left: Some(Left { network }) }
+    }
+
     #[test]
     fn no_number_is_given_out_twice_and_there_is_a_last_one() {
         let slots = Slots::new(2);
         assert_eq!((number(&slots), number(&slots), number(&slots)), (Some(0), Some(1), None));
-        slots.give_back(1);
+        slots.give_back(Slot { number: 1, left: None });
         assert_eq!((number(&slots), number(&slots)), (Some(1), None));
     }
 
     #[test]
-    fn what_was_kept_comes_first_and_what_was_used_last() {
-        let slots = Slots::new(4);
-        assert_eq!((number(&slots), number(&slots)), (Some(0), Some(1)));
-        slots.give_back(0);
-        slots.keep(1, Left { network: None });
-        let kept = slots.take().unwrap();
-        assert_eq!((kept.number, kept.left.is_some()), (1, true));
-        assert_eq!((number(&slots), number(&slots), number(&slots)), (Some(2), Some(3), Some(0)));
+    fn what_has_a_network_comes_first_and_what_was_used_last() {
+        let slots = Slots::new(5);
+        assert_eq!((0..3).filter_map(|_| number(&slots)).collect::<Vec<_>>(), [0, 1, 2]);
+        slots.give_back_used(left(0, false));
+        slots.give_back(left(1, true));
+        slots.give_back(left(2, false));
+        let first = slots.take().unwrap();
+        assert!(first.number == 1 && first.left.is_some_and(|left| left.network.is_some()));
+        let second = slots.take().unwrap();
+        assert!(second.number == 2 && second.left.is_some_and(|left| left.network.is_none()));
+        assert_eq!((number(&slots), number(&slots), number(&slots)), (Some(3), Some(4), Some(0)));
         assert_eq!(number(&slots), None);
+    }
+
+    #[test]
+    fn those_that_were_used_rest_for_a_while_and_not_for_ever() {
+        let slots = Slots::new(10_000);
+        for _ in 0..RESTING + 100 {
+            let taken = number(&slots).unwrap();
+            slots.give_back_used(left(taken, false));
+        }
+        assert_eq!(slots.state.lock().fresh as usize, RESTING + 1, "then they come again");
+    }
+
+    #[test]
+    fn no_more_networks_are_kept_than_there_may_be() {
+        let slots = Slots::new(1000);
+        for at in 0..MOST_NETWORKS as u32 + 10 {
+            slots.give_back(left(at, true));
+        }
+        let state = slots.state.lock();
+        assert_eq!((state.networks.len(), state.others.len()), (MOST_NETWORKS, 10));
+        assert!(
+            state.others.iter().all(|slot| slot.left.as_ref().is_some_and(|left| left.network.is_none()))
+        );
     }
 }

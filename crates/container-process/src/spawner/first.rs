@@ -9,7 +9,7 @@ use super::sys::{self, Forked};
 use super::view;
 use crate::runtimes::{ACTION_DIR, skeleton};
 use crate::wire::{self, Failure, Limits, Network, Report, SandboxSpec, Start};
-use rustix::mount::{MountFlags, mount, mount_bind_recursive};
+use rustix::mount::{MountFlags, mount};
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
@@ -31,6 +31,9 @@ pub(super) struct Place<'a> {
     /// The filter of system calls.
     pub filter: &'a Filter,
 }
+
+/// How many files there are of accounts.
+const ACCOUNTS: u64 = 2;
 
 /// The name of the interface in the sandbox.
 const INTERFACE: &str = "eth0";
@@ -168,17 +171,21 @@ fn make_mounts(place: &Place<'_>, spec: &SandboxSpec) -> Step<()> {
     let memory = |bytes: u64, files: u64, mode: &str| {
         CString::new(format!("size={bytes},nr_inodes={files},mode={mode}")).unwrap_or_default()
     };
-    let options = memory(spec.tmp_bytes, spec.tmp_files, "1777");
+    // The accounts lie in there as well.
+    let options = memory(spec.tmp_bytes, spec.tmp_files + ACCOUNTS, "1777");
     let made = mount("tmp", root.join("tmp"), "tmpfs", quiet, Some(options.as_c_str()));
     step("mount /tmp", made.map_err(Into::into))?;
     let options = memory(spec.shm_bytes, spec.tmp_files, "1777");
     let made =
         mount("shm", root.join("dev/shm"), "tmpfs", quiet | MountFlags::NOEXEC, Some(options.as_c_str()));
     step("mount /dev/shm", made.map_err(Into::into))?;
-    for (name, place) in [("action", "action"), ("passwd", "etc/passwd"), ("group", "etc/group")] {
-        let place = root.join(place);
-        step("mount /action", mount_bind_recursive(spec.dir.join(name), &place).map_err(Into::into))?;
-        step("make /action read-only", sys::restrict_mount(&place, false))?;
+    step("mount /action", view::show_at(&spec.action, &root.join("action")))?;
+    for (name, text) in view::accounts(spec.user) {
+        // Files of the machine's disk would take longer to make than all of the mounts.
+        let file = root.join("tmp").join(name);
+        step("write the accounts", std::fs::write(&file, text))?;
+        step("mount the accounts", view::show_at(&file, &root.join("etc").join(name)))?;
+        step("hide the file of the accounts", std::fs::remove_file(&file))?;
     }
     for path in &spec.mounts {
         step("mount what the interpreter needs", view::show(root, path, false))?;

@@ -38,6 +38,16 @@ pub(super) fn leave(rootless: bool) -> io::Result<()> {
 /// The number of the only user that a sandbox made by an ordinary user knows.
 pub(crate) const ROOTLESS_ID: u32 = 1000;
 
+/// `/etc/passwd` and `/etc/group` of a sandbox whose programs run as user `id`.
+pub(super) fn accounts(id: u32) -> [(&'static str, String); 2] {
+    let passwd = format!(
+        "root:x:0:0:root:/nonexistent:/usr/sbin/nologin\n\
+         action:x:{id}:{id}:action:/tmp:/bin/sh\n\
+         nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+    );
+    [("passwd", passwd), ("group", format!("root:x:0:\naction:x:{id}:\nnogroup:x:65534:\n"))]
+}
+
 /// Makes the root at `root`, an empty directory, in this process' mount namespace.
 pub(super) fn build(root: &Path, view: &View) -> io::Result<()> {
     mount("oxiwhisk", root, "tmpfs", MountFlags::NOSUID, Some(c"size=8m,mode=0755"))?;
@@ -103,4 +113,10 @@ pub(super) fn show(root: &Path, path: &Path, device: bool) -> io::Result<()> {
     }
     mount_bind_recursive(path, &place)?;
     sys::restrict_mount(&place, device)
+}
+
+/// Shows a file or directory at an existing place, read-only.
+pub(super) fn show_at(path: &Path, place: &Path) -> io::Result<()> {
+    mount_bind_recursive(path, place)?;
+    sys::restrict_mount(place, false)
 }
