@@ -6,7 +6,8 @@ use oxiwhisk_test_e2e::{Api, Client, Options, Request, Server, server, time};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long a server may take to drain what these tests leave to it.
@@ -133,7 +134,8 @@ fn a_second_sigterm_stops_at_once_and_the_record_says_so() {
 /// What a server has made on this machine.
 struct Traces {
     processes: Vec<Process>,
-    cgroups: BTreeSet<PathBuf>,
+    /// With their numbers: the next server of a directory has groups of the same names.
+    cgroups: BTreeSet<(PathBuf, u64)>,
 }
 
 impl Traces {
@@ -141,7 +143,8 @@ impl Traces {
         let processes = processes::below(server.pid());
         let own = Process::cgroups_of(std::process::id());
         let all = processes.iter().flat_map(Process::cgroups);
-        let cgroups = all.filter(|dir| !own.contains(dir)).collect();
+        let cgroups = all.filter(|dir| !own.contains(dir));
+        let cgroups = cgroups.filter_map(|dir| number(&dir).map(|number| (dir, number))).collect();
         Traces { processes, cgroups }
     }
 
@@ -151,9 +154,14 @@ impl Traces {
             (!self.processes.iter().any(Process::alive)).then_some(())
         });
         time::eventually("its control groups are removed", || {
-            self.cgroups.iter().all(|dir| !dir.exists()).then_some(())
+            self.cgroups.iter().all(|(dir, known)| number(dir) != Some(*known)).then_some(())
         });
     }
+}
+
+/// The kernel's number of a directory that is there.
+fn number(dir: &Path) -> Option<u64> {
+    std::fs::metadata(dir).ok().map(|found| found.ino())
 }
 
 #[test]
