@@ -34,6 +34,8 @@ use types::ActivationId;
 /// How many batches stand side by side in a tree before they are merged into the rest of the segment, which writes much
 /// of that again. Each makes a list look into one place more.
 const BATCHES_APART: u8 = 32;
+/// From how many of them on the engine keeps writers waiting.
+const WRITES_WAIT: usize = 20;
 /// The size of a block of the lists, in bytes. A page takes a few of them.
 const LIST_BLOCK: u32 = 16 << 10;
 /// How many entries of a list there are for each key that stands there whole.
@@ -267,10 +269,17 @@ impl Segment {
     }
 
     /// Frees the disk of what was merged since this was called before. The engine keeps the files until its next
-    /// merge, unless it writes something out of its memory, so it gets something that is in no list to write.
+    /// merge, unless it writes something out of its memory, so it gets something that is in no list to write. It would
+    /// keep whoever writes waiting where many parts stand side by side, for good if nothing more came; then it is left for
+    /// later.
     pub(super) fn free_merged(&self) -> Result<(), Fault> {
-        let before = self.apart.swap(self.lists.l0_table_count(), Ordering::Relaxed);
-        if self.lists.l0_table_count() < before {
+        let (apart, before) = (self.lists.l0_table_count(), self.apart.load(Ordering::Relaxed));
+        let has_merged = apart < before;
+        if has_merged && apart >= WRITES_WAIT {
+            return Ok(());
+        }
+        self.apart.store(apart, Ordering::Relaxed);
+        if has_merged {
             self.lists.insert(NO_LIST, [])?;
             self.lists.rotate_memtable_and_wait()?;
         }
@@ -436,5 +445,35 @@ impl Reader {
             }
         }
         Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use store::conformance::activation::{BEGIN, id};
+
+    #[test]
+    fn what_was_merged_is_freed_later_where_the_engine_would_keep_writers_waiting() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = Database::builder(dir.path()).open().unwrap();
+        let segment = Segment::open(&database, 1, Extent::new(0), Vec::new()).unwrap();
+        let mut shapes = segment.shapes().unwrap();
+        let mut ingest = |number: u64| {
+            let mut batch = Overlay::default();
+            let (namespace, path) = ("ns".into(), "a".into());
+            let text = Bytes::from_static(b"{}");
+            let id = id(BEGIN + number, number);
+            batch.insert(Record { id, start: BEGIN + number, namespace, path, summary: text.clone(), text });
+            segment.ingest(number, &batch, &mut shapes).unwrap();
+        };
+        (1..=WRITES_WAIT as u64 + 2).for_each(&mut ingest);
+        let apart = segment.lists.l0_table_count();
+        assert!(apart >= WRITES_WAIT, "{apart}");
+        // As if a merge had taken many more, while these came.
+        segment.apart.store(2 * WRITES_WAIT, Ordering::Relaxed);
+        segment.free_merged().unwrap();
+        assert_eq!(segment.lists.l0_table_count(), apart, "nothing was written");
+        assert!(segment.is_merging(), "it is looked at again");
     }
 }
