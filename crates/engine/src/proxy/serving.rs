@@ -95,7 +95,11 @@ impl Serving {
             closing: None,
             idle_since: now,
             // What it would cost to replace a container that was woken is not known any more.
-            rest_after: if loaded { config.rest_grace } else { now - assignment.received },
+            rest_after: if loaded {
+                config.rest_grace
+            } else {
+                (now - assignment.received).min(config.rest_grace)
+            },
             resting: false,
             check_at: Some(now + config.rest_grace.min(config.pause_grace)),
         }

@@ -239,6 +239,16 @@ fn a_busy_container_tells_the_pool_nothing_and_sets_no_timer_for_each_activation
 }
 
 #[test]
+fn a_container_whose_start_took_long_rests_no_longer_than_is_configured() {
+    let mut order = assignment(1, 1);
+    order.received = Instant::from_millis(100);
+    let mut bench = Bench::new(Some(order));
+    bench.on(Event::Created);
+    assert_eq!(bench.after(99), []);
+    assert_eq!(bench.after(1), [Tell(Note::Resting)], "900 ms to make it, and nothing ran");
+}
+
+#[test]
 fn a_container_rests_for_as_long_as_its_start_took() {
     let mut order = assignment(1, 1);
     order.received = Instant::from_millis(990);
