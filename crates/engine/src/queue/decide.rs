@@ -288,14 +288,16 @@ fn predictive(s: &Snapshot, rules: &PredictiveRules) -> Decision {
     if more <= 0 { Decision::Skip } else { Decision::Add(saturate(more.min(most))) }
 }
 
+/// Shorter runs need a processor most of the time, which another container does not bring.
+const SHORT_RUN: Duration = Duration::from_millis(2);
+
 /// How many containers more are worth it that take so long to come, in seconds.
 fn more(s: &Snapshot, rules: &PredictiveRules, start: f64) -> i64 {
     let gain = gain(s, rules, start);
     let total = s.existing + s.creating;
     let is_soon = begin_of_last(s) <= start + gain && !is_stalled(s, rules, start + gain);
-    // Where activations come faster than they end, each of them waits, for as long as that goes on. Shorter runs need a
-    // processor most of the time, which another container does not bring.
-    let pays = duration(s) >= rules.least_gain.as_secs_f64() && kept_busy(s, rules) > f64::from(total);
+    // Where activations come faster than they end, each of them waits, for as long as that goes on.
+    let pays = duration(s) >= SHORT_RUN.as_secs_f64() && kept_busy(s, rules) > f64::from(total);
     if total > 0 && is_soon && !pays {
         return 0;
     }
