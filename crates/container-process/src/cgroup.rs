@@ -492,6 +492,7 @@ mod tests {
     fn run_17_limits_are_written_as_version_2_reads_them() {
         let (parent, group) = group(true);
         let dir = parent.path().join("7");
+        assert_eq!(fs::read_to_string(dir.join("cpu.weight")).unwrap(), "12", "while it is made");
         fs::write(dir.join("memory.swap.max"), "max").unwrap();
         fs::write(dir.join("memory.events"), "oom 3\noom_kill 2\n").unwrap();
         group.limit(LIMITS).unwrap();
@@ -516,6 +517,7 @@ mod tests {
     fn run_17_limits_are_written_as_version_1_reads_them() {
         let (parent, group) = group(false);
         let dir = parent.path().join("7");
+        assert_eq!(fs::read_to_string(dir.join("cpu.shares")).unwrap(), "128", "while it is made");
         fs::write(dir.join("memory.memsw.limit_in_bytes"), "max").unwrap();
         fs::write(dir.join("memory.oom_control"), "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n").unwrap();
         group.limit(LIMITS).unwrap();

@@ -20,8 +20,6 @@ use std::path::Path;
 pub(super) struct Place<'a> {
     /// Joins it to the server.
     pub socket: OwnedFd,
-    /// The network of an earlier sandbox with the same addresses.
-    pub kept: Option<OwnedFd>,
     /// The `tasks` files to join, of version 1.
     pub joins: Vec<OwnedFd>,
     /// The root that the spawner made.
@@ -40,10 +38,10 @@ const INTERFACE: &str = "eth0";
 
 type Step<T> = Result<T, Failure>;
 
-/// Lives the whole life of the first process.
-pub(super) fn run(place: Place<'_>, spec: &SandboxSpec) -> ! {
+/// Lives the whole life of the first process. `kept`: the network of an earlier sandbox with the same addresses.
+pub(super) fn run(place: Place<'_>, kept: Option<OwnedFd>, spec: &SandboxSpec) -> ! {
     // A panic must not unwind into the copy of the spawner's loop.
-    let life = std::panic::AssertUnwindSafe(|| live(&place, spec));
+    let life = std::panic::AssertUnwindSafe(|| live(&place, kept, spec));
     let code = match std::panic::catch_unwind(life) {
         Ok(Ok(())) => 0,
         Ok(Err(failure)) => {
@@ -56,15 +54,15 @@ pub(super) fn run(place: Place<'_>, spec: &SandboxSpec) -> ! {
     sys::exit_now(code)
 }
 
-fn live(place: &Place<'_>, spec: &SandboxSpec) -> Step<()> {
+fn live(place: &Place<'_>, kept: Option<OwnedFd>, spec: &SandboxSpec) -> Step<()> {
     let socket = place.socket.as_fd();
     die_with_spawner()?;
-    keep_only([&place.socket].into_iter().chain(&place.kept).chain(&place.joins));
+    keep_only([&place.socket].into_iter().chain(&kept).chain(&place.joins));
     for join in &place.joins {
         rustix::io::write(join, b"0").map_err(|error| Failure::new("join a cgroup", &error.into()))?;
     }
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
-    let network = make_network(&spec.network, place.kept.as_ref())?;
+    let network = make_network(&spec.network, kept)?;
     // On a kernel without them the sandbox sees the names of its cgroups, which does no harm.
     let _ = sys::unshare(libc::CLONE_NEWCGROUP);
     make_mounts(place, spec)?;
@@ -73,8 +71,9 @@ fn live(place: &Place<'_>, spec: &SandboxSpec) -> Step<()> {
     step("forbid new privileges", sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1))?;
     step("install the filter of system calls", place.filter.install())?;
     let gone = |error: io::Error| Failure::new("speak to the server", &error);
-    let network: Vec<_> = network.iter().map(AsFd::as_fd).collect();
-    wire::send(socket, &Report::Prepared, &network).map_err(gone)?;
+    let shown: Vec<_> = network.iter().map(AsFd::as_fd).collect();
+    wire::send(socket, &Report::Prepared, &shown).map_err(gone)?;
+    drop(network);
     let Some((start, fds)) = wire::receive::<Start>(socket).map_err(gone)? else { return Ok(()) };
     step("set the name of the machine", sys::set_host_name(&start.host_name))?;
     let program = start_program(&start, fds)?;
@@ -106,7 +105,7 @@ fn keep_only<'a>(needed: impl Iterator<Item = &'a OwnedFd>) {
 }
 
 /// Returns the namespace where it is new and joined to this machine.
-fn make_network(network: &Network, kept: Option<&OwnedFd>) -> Step<Option<File>> {
+fn make_network(network: &Network, kept: Option<OwnedFd>) -> Step<Option<File>> {
     match network {
         Network::Host => Ok(None),
         Network::None => {
@@ -116,7 +115,7 @@ fn make_network(network: &Network, kept: Option<&OwnedFd>) -> Step<Option<File>>
         }
         Network::Outbound { interface, host, address, prefix, mtu } => {
             let outside = step("open netlink", Netlink::open())?;
-            if kept.is_some_and(|kept| enter_unused(kept).is_ok_and(|unused| unused)) {
+            if kept.is_some_and(|kept| enter_unused(&kept).is_ok_and(|unused| unused)) {
                 return Ok(None);
             }
             step("make a network namespace", sys::unshare(libc::CLONE_NEWNET))?;
@@ -148,8 +147,8 @@ fn make_network(network: &Network, kept: Option<&OwnedFd>) -> Step<Option<File>>
     }
 }
 
-/// Enters the network of an earlier sandbox, and says whether nothing was ever sent in it: then it is as a new one, for the
-/// kernel remembers nothing of whoever had it before.
+/// Enters the network of an earlier sandbox, and says whether nothing was ever sent in it: then it is as a new one. All that
+/// the kernel still knows of whoever had it before is how often it refused to send something.
 fn enter_unused(kept: &OwnedFd) -> io::Result<bool> {
     sys::enter_network(kept.as_fd())?;
     let inside = Netlink::open()?;

@@ -151,13 +151,12 @@ impl Spawner {
             Ok(Forked::Child) => {
                 let place = first::Place {
                     socket,
-                    kept,
                     joins: fds,
                     root: &self.root,
                     rootless: self.rootless,
                     filter: &self.filter,
                 };
-                first::run(place, &make.sandbox)
+                first::run(place, kept, &make.sandbox)
             }
             Ok(Forked::Parent { pid, pidfd }) => {
                 self.children.insert(pid);
