@@ -12,6 +12,9 @@ pub struct Config {
     pub first_container: ContainerId,
     /// The stem cells to keep.
     pub stem_cells: Vec<StemCells>,
+    /// How many containers may be starting at a time, so that those that run keep the processors; at least one. Orders
+    /// beyond that wait, and queues take turns.
+    pub concurrent_starts: usize,
     /// Whether a stem cell with more memory than is asked for may be taken where there is none of the right size.
     pub promotion: bool,
     /// How long after one stem cell was taken or made the next one is begun, so that making them does not disturb what
@@ -78,6 +81,7 @@ impl Default for Config {
             memory: 1024,
             first_container: ContainerId(1),
             stem_cells: Vec::new(),
+            concurrent_starts: 8,
             promotion: false,
             stem_cell_delay: Duration::from_millis(200),
             check_interval: Duration::from_secs(600),

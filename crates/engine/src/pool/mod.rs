@@ -8,9 +8,11 @@ mod command;
 mod config;
 mod entry;
 mod event;
+mod starting;
 #[cfg(test)]
 mod tests;
 mod view;
+mod waiting;
 
 pub use command::Command;
 pub use config::{Config, Reactive, StemCells, TtlError};
@@ -21,8 +23,10 @@ use crate::proxy::{Assignment, Note, Spec};
 use cells::{Cells, MOST_EXPIRED};
 use entry::{Entry, Rest, Stage, Tenant};
 use machine::{Instant, Machine};
-use std::collections::{BTreeMap, VecDeque};
+use starting::Starting;
+use std::collections::BTreeMap;
 use types::{ContainerId, CreationFailure, QueueKey, Revision, SchedulerId};
+use waiting::Waiting;
 
 /// The containers of one invoker.
 #[derive(Clone, Debug)]
@@ -32,8 +36,9 @@ pub struct Pool {
     entries: BTreeMap<ContainerId, Entry>,
     /// The memory of all entries, in MB. Never more than the configuration allows.
     used: u64,
-    /// Orders whose memory is being freed. They fit into what is free and what is going.
-    waiting: VecDeque<Assignment>,
+    /// Orders that wait to be begun. They fit into what is free and what is going.
+    waiting: Waiting,
+    starting: Starting,
     cells: Cells,
     /// How many orders each scheduler has given.
     orders: BTreeMap<SchedulerId, u64>,
@@ -53,13 +58,15 @@ impl Pool {
     #[must_use]
     pub fn new(config: Config) -> Pool {
         let plans = config.stem_cells.clone();
+        let starting = Starting::new(config.concurrent_starts);
         let cells = Cells::new(plans, config.stem_cell_delay, config.check_interval);
         Pool {
             next_container: config.first_container.0,
             config,
             entries: BTreeMap::new(),
             used: 0,
-            waiting: VecDeque::new(),
+            waiting: Waiting::default(),
+            starting,
             cells,
             orders: BTreeMap::new(),
             phase: Phase::Serving,
@@ -136,8 +143,7 @@ impl Pool {
             return refuse(order, CreationFailure::NoResources, out);
         }
         self.starts.cold += 1;
-        self.waiting.push_back(order);
-        self.start_waiting(out);
+        self.waiting.push(order);
     }
 
     /// A paused container of the same queue and exactly that revision (#5233): the one that was used last, so that the
@@ -210,11 +216,7 @@ impl Pool {
     fn in_sight(&self) -> u64 {
         let going = self.entries.values().filter(|entry| entry.is_going());
         let going: u64 = going.map(|entry| entry.spec.memory).sum();
-        (self.config.memory - self.used + going).saturating_sub(self.promised())
-    }
-
-    fn promised(&self) -> u64 {
-        self.waiting.iter().map(|order| order.spec.memory).sum()
+        (self.config.memory - self.used + going).saturating_sub(self.waiting.memory())
     }
 
     fn evict(&mut self, container: ContainerId, out: &mut Vec<Command>) {
@@ -226,39 +228,42 @@ impl Pool {
         out.push(Command::Evict { container });
     }
 
-    /// Starts the orders whose memory is free now, in their order.
-    fn start_waiting(&mut self, out: &mut Vec<Command>) {
-        loop {
-            let free = self.config.memory - self.used;
-            let Some(order) = self.waiting.pop_front_if(|order| order.spec.memory <= free) else { return };
+    /// Begins the orders whose memory is free now, as long as not too many are being started.
+    fn start_waiting(&mut self, now: Instant, out: &mut Vec<Command>) {
+        while !self.starting.is_full() {
+            let Some(order) = self.waiting.pop(self.config.memory - self.used) else { return };
             let spec = order.spec.clone();
-            self.start(Entry::serving(spec, &order), Some(order), out);
+            let container = self.start(Entry::serving(spec, &order), Some(order), out);
+            self.starting.begin(container, now);
         }
     }
 
-    fn start(&mut self, entry: Entry, assignment: Option<Assignment>, out: &mut Vec<Command>) {
+    fn start(&mut self, entry: Entry, assignment: Option<Assignment>, out: &mut Vec<Command>) -> ContainerId {
         let container = ContainerId(self.next_container);
         self.next_container += 1;
         self.used += entry.spec.memory;
         assert!(self.used <= self.config.memory, "{} MB are in use, which is more than there are", self.used);
         out.push(Command::Start { container, spec: entry.spec.clone(), assignment });
         self.entries.insert(container, entry);
+        container
     }
 
     /// A container that was to leave has work: other memory is to be found for the orders that wait for it.
     fn make_room_again(&mut self, out: &mut Vec<Command>) {
-        let waiting = std::mem::take(&mut self.waiting);
-        for order in waiting {
+        for order in self.waiting.take_all(|_| true) {
             if self.make_room(order.spec.memory, out) {
-                self.waiting.push_back(order);
+                self.waiting.push(order);
             } else {
                 refuse(order, CreationFailure::NoResources, out);
             }
         }
-        self.start_waiting(out);
     }
 
     fn note(&mut self, now: Instant, container: ContainerId, note: Note, out: &mut Vec<Command>) {
+        // Made is not started: its code is loaded when its first activation comes.
+        if note != Note::Created {
+            self.starting.end(container);
+        }
         // The order comes back even from a container that is gone already.
         if let Note::Returned(order) = note {
             if let Some(entry) = self.entries.get_mut(&container) {
@@ -294,7 +299,7 @@ impl Pool {
             }
             Note::Parked => self.parked(now, container, out),
             Note::Expired => self.expired(container, out),
-            Note::Returned(_) => {}
+            Note::Initialised | Note::Returned(_) => {}
             Note::Leaving => {
                 if let Stage::Cell { .. } = std::mem::replace(&mut entry.stage, Stage::Leaving) {
                     self.cells.failed(now);
@@ -349,7 +354,6 @@ impl Pool {
         if let Some(entry) = self.entries.remove(&container) {
             self.used -= entry.spec.memory;
         }
-        self.start_waiting(out);
         self.cells.look_soon(now);
         self.finish_drain(out);
     }
@@ -362,19 +366,13 @@ impl Pool {
         for container in hit.map(|(container, _)| *container).collect::<Vec<_>>() {
             self.remove(container, out);
         }
-        let waiting = std::mem::take(&mut self.waiting);
-        let (hit, rest) =
-            waiting.into_iter().partition(|order| order.revision <= up_to && *order.queue == *queue);
-        self.waiting = rest;
-        let hit: VecDeque<Assignment> = hit;
+        let hit = self.waiting.take_all(|order| order.revision <= up_to && *order.queue == *queue);
         hit.into_iter().for_each(|order| refuse(order, CreationFailure::NoResources, out));
-        self.start_waiting(out);
     }
 
     fn scheduler_lost(&mut self, scheduler: SchedulerId, out: &mut Vec<Command>) {
         self.orders.remove(&scheduler);
-        self.waiting.retain(|order| order.scheduler != scheduler);
-        self.start_waiting(out);
+        self.waiting.take_all(|order| order.scheduler == scheduler);
         for (container, entry) in &self.entries {
             if let Stage::Serving { tenant, .. } = &entry.stage
                 && tenant.scheduler == scheduler
@@ -390,7 +388,8 @@ impl Pool {
         }
         self.phase = Phase::Draining;
         self.cells.close();
-        self.waiting.drain(..).for_each(|order| refuse(order, CreationFailure::ShuttingDown, out));
+        let waiting = self.waiting.take_all(|_| true);
+        waiting.into_iter().for_each(|order| refuse(order, CreationFailure::ShuttingDown, out));
         for container in self.entries.keys().copied().collect::<Vec<_>>() {
             self.remove(container, out);
         }
@@ -410,7 +409,7 @@ impl Pool {
             return;
         }
         let free = self.config.memory - self.used;
-        let room = free.saturating_sub(self.promised());
+        let room = free.saturating_sub(self.waiting.memory());
         let missing = self.cells.wants.iter().find(|want| {
             want.plan.memory <= room && self.cells_of(&want.plan).count() < want.target as usize
         });
@@ -468,6 +467,8 @@ impl Machine for Pool {
     }
 
     fn tick(&mut self, now: Instant, out: &mut Vec<Command>) {
+        self.starting.expire(now);
+        self.start_waiting(now, out);
         if self.cells.is_check_due(now) {
             self.expire_cells(now, out);
         }
@@ -477,6 +478,7 @@ impl Machine for Pool {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        self.cells.next_deadline()
+        let place = if self.waiting.is_empty() { None } else { self.starting.next_deadline() };
+        place.into_iter().chain(self.cells.next_deadline()).min()
     }
 }

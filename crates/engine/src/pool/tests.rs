@@ -1,5 +1,6 @@
 //! Traces of the pool, and its promises under any events.
 
+use super::starting::START_PATIENCE;
 use super::*;
 use crate::proxy::Keep;
 use proptest::prelude::*;
@@ -429,6 +430,85 @@ fn pool_04_the_number_of_stem_cells_follows_cold_starts() {
     assert_eq!(bench.after(10 * MINUTE), [Command::Remove { container: ContainerId(3) }]);
 }
 
+/// A pool that starts so many containers at a time.
+fn starting(concurrent_starts: usize) -> Bench {
+    Bench::new(Config { memory: 4096, concurrent_starts, ..Config::default() })
+}
+
+/// The actions whose containers are begun, in order.
+fn begun(said: &[Command]) -> Vec<String> {
+    let action = |command: &Command| match command {
+        Command::Start { assignment: Some(order), .. } => order.queue.action.name.to_string(),
+        other => panic!("{other:?}"),
+    };
+    said.iter().map(action).collect()
+}
+
+#[test]
+fn so_many_containers_start_at_a_time_and_one_more_for_each_that_has_its_code() {
+    let mut bench = starting(2);
+    assert_eq!(begun(&bench.create("a", 1, 128)), ["a"]);
+    assert_eq!(begun(&bench.create("b", 1, 128)), ["b"]);
+    for action in ["c", "d", "e", "f"] {
+        assert_eq!(bench.create(action, 1, 128), []);
+    }
+    assert_eq!(bench.note(1, Note::Created), [], "it has no code yet");
+    assert_eq!(begun(&bench.note(1, Note::Initialised)), ["c"]);
+    assert_eq!(begun(&bench.note(2, Note::CreateFailed)), ["d"]);
+    assert_eq!(begun(&bench.note(3, Note::Leaving)), ["e"]);
+    assert_eq!(bench.note(3, Note::Gone), [], "it was not starting any more");
+    assert_eq!(begun(&bench.note(5, Note::Resting)), ["f"], "it was made and nobody needed it");
+}
+
+#[test]
+fn a_start_that_takes_long_keeps_nobody_from_starting() {
+    let mut bench = starting(1);
+    bench.create("slow", 1, 128);
+    assert_eq!(bench.create("next", 1, 128), []);
+    assert_eq!(bench.after(START_PATIENCE - Duration::from_millis(2)), []);
+    assert_eq!(begun(&bench.after(Duration::from_millis(2))), ["next"]);
+    assert_eq!(bench.pool.next_deadline(), None, "nobody waits for a place");
+}
+
+#[test]
+fn an_action_that_starts_one_container_does_not_wait_for_another_that_starts_many() {
+    let mut bench = starting(1);
+    assert_eq!(begun(&bench.create("many", 1, 128)), ["many"]);
+    for _ in 0..4 {
+        assert_eq!(bench.create("many", 1, 128), []);
+    }
+    assert_eq!(begun(&bench.note(1, Note::Initialised)), ["many"]);
+    for action in ["few", "other", "few"] {
+        assert_eq!(bench.create(action, 1, 128), []);
+    }
+    let mut order = Vec::new();
+    for container in 2..8 {
+        order.extend(begun(&bench.note(container, Note::Initialised)));
+    }
+    assert_eq!(order, ["few", "other", "many", "few", "many", "many"]);
+    assert_eq!(bench.note(8, Note::Initialised), []);
+}
+
+#[test]
+fn an_order_that_waits_for_a_place_has_its_memory() {
+    let mut bench = Bench::new(Config { memory: 384, concurrent_starts: 1, ..Config::default() });
+    assert_eq!(begun(&bench.create("a", 1, 128)), ["a"]);
+    assert_eq!(bench.create("b", 1, 256), []);
+    assert_eq!((bench.pool.used(), bench.pool.free(), bench.pool.unused()), (128, 0, 0));
+    assert_eq!(choice(&bench.create("c", 1, 128)), Choice::Refused);
+    assert_eq!(begun(&bench.note(1, Note::Initialised)), ["b"]);
+}
+
+#[test]
+fn an_order_whose_memory_is_not_free_yet_lets_others_pass() {
+    let mut bench = starting(1);
+    bench.parked("old", 1, 4096 - 256);
+    assert_eq!(choice(&bench.create("big", 1, 512)), Choice::Evicting(vec![1]));
+    assert_eq!(begun(&bench.create("small", 1, 256)), ["small"]);
+    assert_eq!(bench.note(1, Note::Gone), [], "there is no place");
+    assert_eq!(begun(&bench.note(2, Note::Initialised)), ["big"]);
+}
+
 /// What a test does to a pool.
 #[derive(Clone, Debug)]
 enum Step {
@@ -442,7 +522,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0..4u8, 1..5u8).prop_map(|(action, memory)| Step::Order { action, memory }),
-        8 => (any::<usize>(), 0..8u8).prop_map(|(which, what)| Step::Speak { which, what }),
+        8 => (any::<usize>(), 0..9u8).prop_map(|(which, what)| Step::Speak { which, what }),
         1 => (0..4u8).prop_map(|action| Step::Outdate { action }),
         1 => Just(Step::LoseScheduler),
         1 => (0..2_000u32).prop_map(|millis| Step::Wait { millis }),
@@ -457,6 +537,7 @@ proptest! {
         let mut bench = Bench::new(Config {
             memory: 1024,
             stem_cells: vec![cells(128, 2, None)],
+            concurrent_starts: 2,
             ..Config::default()
         });
         let mut memory: BTreeMap<u64, u64> = BTreeMap::new();
@@ -507,6 +588,7 @@ proptest! {
                         3 | 4 => Note::Parked,
                         5 => Note::Expired,
                         6 => Note::Leaving,
+                        7 => Note::Initialised,
                         _ => Note::Gone,
                     };
                     if note == Note::Gone {

@@ -103,6 +103,8 @@ pub enum Report {
 pub enum Note {
     /// It has been made.
     Created,
+    /// Its code has been loaded.
+    Initialised,
     /// It could not be made, and is gone.
     CreateFailed,
     /// Nothing has run in it for a little while: it may be evicted.

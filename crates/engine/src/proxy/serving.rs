@@ -156,6 +156,7 @@ impl Serving {
             self.learn_start(took, config);
             out.push(Command::Run { activation });
             self.start_waiting(out);
+            out.push(Command::Tell(Note::Initialised));
             return;
         }
         run.phase = Phase::Logging;

@@ -127,7 +127,7 @@ fn nacked(activation: u128, reason: NackReason) -> Command {
 fn pool_05_only_the_first_activation_brings_the_code() {
     let mut bench = Bench::serving(1);
     assert_eq!(bench.dispatch(1), [started(1), Initialise { activation: id(1) }]);
-    assert_eq!(bench.on(initialised(1, Success)), [Run { activation: id(1) }]);
+    assert_eq!(bench.on(initialised(1, Success)), [Run { activation: id(1) }, Tell(Note::Initialised)]);
     assert_eq!(bench.on(ran(1, Success)), [finished(1, true, true), TakeLogs { activation: id(1) }]);
     assert_eq!(bench.on(Event::LogsTaken { activation: id(1) }), [Finish { activation: id(1) }]);
     assert_eq!(bench.dispatch(2), [started(2), Run { activation: id(2) }]);
@@ -192,7 +192,7 @@ fn run_16_waiting_activations_begin_together_once_the_code_is_loaded() {
     bench.dispatch(2);
     assert_eq!(
         bench.on(initialised(1, Success)),
-        [Run { activation: id(1) }, started(2), Run { activation: id(2) }]
+        [Run { activation: id(1) }, started(2), Run { activation: id(2) }, Tell(Note::Initialised)]
     );
     assert_eq!(bench.dispatch(3), [started(3), Run { activation: id(3) }]);
     assert_eq!(bench.dispatch(4), [nacked(4, NackReason::NoCredit)]);
@@ -339,7 +339,7 @@ fn a_removal_waits_for_what_runs_and_hands_back_what_does_not() {
     );
     assert_eq!(bench.on(Event::Remove), []);
     assert_eq!(bench.dispatch(3), [nacked(3, NackReason::Leaving)]);
-    assert_eq!(bench.on(initialised(1, Success)), [Run { activation: id(1) }]);
+    assert_eq!(bench.on(initialised(1, Success)), [Run { activation: id(1) }, Tell(Note::Initialised)]);
     assert_eq!(bench.on(ran(1, Success))[0], finished(1, true, true));
     assert_eq!(
         bench.on(Event::LogsTaken { activation: id(1) }),
@@ -481,7 +481,7 @@ fn e6_i1_a_recalled_activation_comes_back_only_if_it_has_not_begun() {
     bench.dispatch(2);
     assert_eq!(bench.on(recall(1)), [started(1)]);
     assert_eq!(bench.on(recall(2)), [nacked(2, NackReason::Recalled)]);
-    assert_eq!(bench.on(initialised(1, Success)), [Run { activation: id(1) }]);
+    assert_eq!(bench.on(initialised(1, Success)), [Run { activation: id(1) }, Tell(Note::Initialised)]);
     bench.on(ran(1, Success));
     assert_eq!(bench.on(recall(1)), []);
     assert_eq!(bench.on(recall(3)), [nacked(3, NackReason::Recalled)]);

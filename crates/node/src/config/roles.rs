@@ -118,6 +118,10 @@ base::config_section! {
         pub pause_grace: Duration = proxy::Config::default().pause_grace,
         /// After so long in pause a container is removed.
         pub idle_container: Duration = proxy::Config::default().idle_container,
+        /// How many containers may be starting at a time, of each invoker: being made, or having their code loaded for
+        /// not longer than 100 ms. Further ones wait, and actions take turns, so that neither what runs nor the first
+        /// start of another action waits for them all. 0: twice the machine's processors.
+        pub concurrent_starts: usize = 0,
         /// Whether a pre-started container with more memory than is asked for may be used.
         pub promotion: bool = pool::Config::default().promotion,
         /// How long after one pre-started container was taken the next one is begun.
@@ -246,6 +250,7 @@ impl Invoker {
                 memory,
                 first_container,
                 stem_cells,
+                concurrent_starts: self.concurrent_starts(),
                 promotion: self.promotion,
                 stem_cell_delay: self.stem_cell_delay,
                 check_interval: self.check_interval,
@@ -259,6 +264,14 @@ impl Invoker {
             durable_answers: self.durable_answers,
             payload: limits.payload,
             truncation: limits.truncation,
+        }
+    }
+
+    /// How many that are; at least one.
+    fn concurrent_starts(&self) -> usize {
+        match self.concurrent_starts {
+            0 => 2 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            starts => starts,
         }
     }
 
