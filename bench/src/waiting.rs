@@ -255,7 +255,10 @@ impl Bed {
                     self.handle(Event::Gone { container })?;
                 }
                 // What is on its way comes all the same, and nothing is lost that could be recalled.
-                Command::Withdraw { .. } | Command::Recall { .. } | Command::RemoveOutdated { .. } => {}
+                Command::Withdraw { .. }
+                | Command::Insist { .. }
+                | Command::Recall { .. }
+                | Command::RemoveOutdated { .. } => {}
                 other => return Err(io::Error::other(format!("the queue gives up: {other:?}"))),
             }
         }

@@ -126,6 +126,7 @@ impl Invoker<'_> {
                     slots: 1,
                 },
                 keep: Keep::default(),
+                insists: false,
                 received: now,
             };
             self.letters.push_back(Letter::Pool(pool::Event::Create(assignment)));

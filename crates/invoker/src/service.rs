@@ -281,6 +281,7 @@ impl Invoker {
                 slots: action.slots,
             },
             keep: Keep { count: order.keep_count, timeout: order.keep_timeout },
+            insists: order.insists,
             received: self.deps.clock.now(),
         }
     }

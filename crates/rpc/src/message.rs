@@ -297,6 +297,8 @@ pub struct CreateOrder {
     pub action: Arc<ExecutableAction>,
     /// When the scheduler gives the order up, on its own clock.
     pub deadline: Instant,
+    /// Whether the invoker is to make room for it, if there is none: nothing serves its queue.
+    pub insists: bool,
     /// How many paused containers of an action the namespace keeps past their time.
     pub keep_count: u32,
     /// For how long.

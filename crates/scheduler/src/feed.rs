@@ -106,8 +106,16 @@ impl Shell<feed::Feed<Queued>> for Feed {
                 // Containers that a namespace keeps past their time are the pull scheduler's.
                 let (keep_count, keep_timeout) = (0, Duration::ZERO);
                 let epoch = self.deps.epoch;
-                let order =
-                    CreateOrder { creation, epoch, queue, action, deadline, keep_count, keep_timeout };
+                let order = CreateOrder {
+                    creation,
+                    epoch,
+                    queue,
+                    action,
+                    deadline,
+                    insists: false,
+                    keep_count,
+                    keep_timeout,
+                };
                 self.order(Order::Create(order));
             }
             Command::Remove { container } => self.order(Order::Remove { container }),

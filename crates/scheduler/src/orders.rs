@@ -13,11 +13,19 @@ pub(crate) type Orders = creation::Creation<Arc<ExecutableAction>>;
 impl Shell<Orders> for Scheduler {
     fn carry_out(&self, command: creation::Command<Arc<ExecutableAction>>) {
         match command {
-            creation::Command::Send { invoker, creation, queue, action, deadline } => {
+            creation::Command::Send { invoker, creation, queue, action, deadline, insists } => {
                 let (keep_count, keep_timeout) = self.keeping(&queue);
                 let epoch = self.epoch;
-                let order =
-                    CreateOrder { creation, epoch, queue, action, deadline, keep_count, keep_timeout };
+                let order = CreateOrder {
+                    creation,
+                    epoch,
+                    queue,
+                    action,
+                    deadline,
+                    insists,
+                    keep_count,
+                    keep_timeout,
+                };
                 self.order(invoker, Order::Create(order));
             }
             creation::Command::Created { queue, creation, container, revision, slots, took } => {

@@ -74,6 +74,9 @@ impl Shell<queue::Queue<Queued>> for Slot {
             Command::Withdraw { creation } => {
                 scheduler.orders.handle(now, creation::Event::Withdraw { creation }, &*scheduler);
             }
+            Command::Insist { creation } => {
+                scheduler.orders.handle(now, creation::Event::Insist { creation }, &*scheduler);
+            }
             Command::Remove { container } => {
                 scheduler.order(container.invoker, Order::Remove { container: container.container });
             }

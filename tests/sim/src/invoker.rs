@@ -147,8 +147,8 @@ impl World {
     /// What the scheduler orders, handed on as an invoker's shell does.
     pub(crate) fn hear_scheduler(&mut self, number: usize, what: ToInvoker) {
         match what {
-            ToInvoker::Create { creation, action, epoch } => {
-                let assignment = self.assignment(creation, &action, epoch);
+            ToInvoker::Create { creation, action, epoch, insists } => {
+                let assignment = Assignment { insists, ..self.assignment(creation, &action, epoch) };
                 self.tell_pool(number, pool::Event::Create(assignment));
             }
             ToInvoker::RemoveOutdated { action, up_to } => {
@@ -185,6 +185,7 @@ impl World {
                 slots: action.facts.concurrency,
             },
             keep: Keep::default(),
+            insists: false,
             received: self.now,
         }
     }

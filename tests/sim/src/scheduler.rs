@@ -63,7 +63,7 @@ enum Work {
 pub(crate) enum ToInvoker {
     Dispatch { container: ContainerId, attempt: Attempt, message: Activation, epoch: Epoch },
     Recall { container: ContainerId, activation: ActivationId, attempt: Attempt },
-    Create { creation: CreationId, action: Arc<Action>, epoch: Epoch },
+    Create { creation: CreationId, action: Arc<Action>, epoch: Epoch, insists: bool },
     Remove { container: ContainerId },
     Rest { container: ContainerId },
     RemoveOutdated { action: usize, up_to: Revision },
@@ -238,6 +238,7 @@ impl World {
                 let recall = ToInvoker::Recall { container: container.container, activation, attempt };
                 self.send_to_invoker(place(container), recall);
             }
+            Command::Insist { creation } => self.tell_orders(creation::Event::Insist { creation }),
             Command::Withdraw { creation } => self.tell_orders(creation::Event::Withdraw { creation }),
             Command::Create(request) => {
                 let queue = self.scheduler.keys[action].clone();
@@ -309,9 +310,10 @@ impl World {
     fn obey_orders(&mut self, command: creation::Command<Arc<Action>>) {
         use creation::Command;
         match command {
-            Command::Send { invoker, creation, action, .. } => {
+            Command::Send { invoker, creation, action, insists, .. } => {
                 let epoch = Epoch(self.scheduler.epoch);
-                self.send_to_invoker(invoker.0 as usize, ToInvoker::Create { creation, action, epoch });
+                let create = ToInvoker::Create { creation, action, epoch, insists };
+                self.send_to_invoker(invoker.0 as usize, create);
             }
             Command::Created { queue, creation, container, revision, slots, took } => {
                 let event = queue::Event::Created { creation, container, revision, slots, took };

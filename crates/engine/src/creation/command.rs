@@ -19,6 +19,8 @@ pub enum Command<A> {
         action: A,
         /// When the order is given up.
         deadline: Instant,
+        /// Whether the invoker is to make room for it: nothing serves its queue.
+        insists: bool,
     },
     /// Tell the queue that its container is there (`queue::Event::Created`).
     Created {

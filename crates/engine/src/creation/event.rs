@@ -21,6 +21,11 @@ pub enum Event<A> {
         /// Which order.
         creation: CreationId,
     },
+    /// Nothing serves the queue, and others leave no room: if no invoker has the order, it goes to one that is to make some.
+    Insist {
+        /// Which order.
+        creation: CreationId,
+    },
     /// The queue has retired or was disowned: its open orders are dropped, and what comes of them is removed.
     Cancel {
         /// Which queue.

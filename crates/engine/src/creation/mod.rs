@@ -22,6 +22,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use types::{ContainerRef, CreationFailure, CreationId, InvokerId, QueueKey, Revision};
 
+/// An invoker that has had an order for less than this when its time is over is not what has failed: the order has waited
+/// for something else.
+const LEAST_TIME: Duration = Duration::from_secs(2);
+
 /// The times of orders; upstream's values where it has one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreationConfig {
@@ -88,7 +92,7 @@ enum Place {
     /// Not placed: it waits for room or for its next try.
     Waiting,
     /// Sent to an invoker.
-    Sent { invoker: InvokerId },
+    Sent { invoker: InvokerId, since: Instant },
 }
 
 impl<A: Clone + fmt::Debug> Creation<A> {
@@ -133,11 +137,11 @@ impl<A: Clone + fmt::Debug> Creation<A> {
             failure: None,
         };
         self.orders.insert(creation, order);
-        self.attempt(now, creation, out);
+        self.attempt(now, creation, false, out);
     }
 
-    /// Places and sends an order, or puts it off.
-    fn attempt(&mut self, now: Instant, creation: CreationId, out: &mut Vec<Command<A>>) {
+    /// Places and sends an order, or puts it off. `insists`: it goes to an invoker without room, if none has any.
+    fn attempt(&mut self, now: Instant, creation: CreationId, insists: bool, out: &mut Vec<Command<A>>) {
         self.avoided.retain(|_, until| *until > now);
         let Some(order) = self.orders.get_mut(&creation) else { return };
         let key = (order.queue.clone(), order.request.revision);
@@ -150,11 +154,12 @@ impl<A: Clone + fmt::Debug> Creation<A> {
             memory: order.request.facts.memory,
             blackbox: order.request.facts.blackbox,
             resources: &order.resources,
+            insists,
             warm: &warm,
             avoid: &avoid,
         };
         match place(&self.view, &request, &self.config.placement) {
-            Ok(invoker) => self.send(creation, invoker, out),
+            Ok(invoker) => self.send(now, creation, invoker, insists, out),
             Err(NoPlace::NoInvokers) => self.put_off(now, creation, StartFailure::NoInvokers, out),
             Err(NoPlace::NoRoom) => {
                 self.put_off(now, creation, StartFailure::Reported(CreationFailure::NoResources), out);
@@ -162,7 +167,14 @@ impl<A: Clone + fmt::Debug> Creation<A> {
         }
     }
 
-    fn send(&mut self, creation: CreationId, invoker: InvokerId, out: &mut Vec<Command<A>>) {
+    fn send(
+        &mut self,
+        now: Instant,
+        creation: CreationId,
+        invoker: InvokerId,
+        insists: bool,
+        out: &mut Vec<Command<A>>,
+    ) {
         let Some(order) = self.orders.get(&creation) else { return };
         let key = (order.queue.clone(), order.request.revision);
         let memory = order.request.facts.memory;
@@ -174,7 +186,7 @@ impl<A: Clone + fmt::Debug> Creation<A> {
         }
         self.view.send(invoker, if warm.is_some() { 0 } else { memory });
         let Some(order) = self.orders.get_mut(&creation) else { return };
-        order.place = Place::Sent { invoker };
+        order.place = Place::Sent { invoker, since: now };
         self.timers.set(creation, order.deadline);
         out.push(Command::Send {
             invoker,
@@ -182,6 +194,7 @@ impl<A: Clone + fmt::Debug> Creation<A> {
             queue: order.queue.clone(),
             action: order.request.action.clone(),
             deadline: order.deadline,
+            insists,
         });
     }
 
@@ -224,14 +237,14 @@ impl<A: Clone + fmt::Debug> Creation<A> {
 
     fn unplace(&mut self, creation: CreationId) {
         let Some(order) = self.orders.get_mut(&creation) else { return };
-        if let Place::Sent { invoker } = std::mem::replace(&mut order.place, Place::Waiting) {
+        if let Place::Sent { invoker, .. } = std::mem::replace(&mut order.place, Place::Waiting) {
             self.view.settle(invoker);
         }
     }
 
     fn is_at(&self, creation: CreationId, at: InvokerId) -> bool {
         let place = self.orders.get(&creation).map(|order| order.place);
-        matches!(place, Some(Place::Sent { invoker }) if invoker == at)
+        matches!(place, Some(Place::Sent { invoker, .. }) if invoker == at)
     }
 
     fn failed(
@@ -275,15 +288,27 @@ impl<A: Clone + fmt::Debug> Creation<A> {
         let waiting: Vec<CreationId> =
             self.orders.iter().filter(|(_, order)| starved(order)).map(|(creation, _)| *creation).collect();
         for creation in waiting {
-            self.attempt_quietly(now, creation, out);
+            self.attempt_quietly(now, creation, false, out);
+        }
+    }
+
+    fn insist(&mut self, now: Instant, creation: CreationId, out: &mut Vec<Command<A>>) {
+        if self.orders.get(&creation).is_some_and(|order| order.place == Place::Waiting) {
+            self.attempt_quietly(now, creation, true, out);
         }
     }
 
     /// Tries a waiting order out of turn; if there is still no place, it keeps its time.
-    fn attempt_quietly(&mut self, now: Instant, creation: CreationId, out: &mut Vec<Command<A>>) {
+    fn attempt_quietly(
+        &mut self,
+        now: Instant,
+        creation: CreationId,
+        insists: bool,
+        out: &mut Vec<Command<A>>,
+    ) {
         let at = self.timers.get(&creation);
         let tries = self.orders.get(&creation).map_or(0, |order| order.tries);
-        self.attempt(now, creation, out);
+        self.attempt(now, creation, insists, out);
         if let (Some(at), Some(order)) = (at, self.orders.get_mut(&creation))
             && order.place == Place::Waiting
         {
@@ -303,7 +328,7 @@ impl<A: Clone + fmt::Debug> Creation<A> {
             self.orders.keys().filter(|creation| self.is_at(**creation, lost)).copied().collect();
         for creation in there {
             self.unplace(creation);
-            self.attempt(now, creation, out);
+            self.attempt(now, creation, false, out);
         }
     }
 
@@ -333,6 +358,7 @@ impl<A: Clone + fmt::Debug> Machine for Creation<A> {
                     self.fail(creation, StartFailure::Withdrawn, out);
                 }
             }
+            Event::Insist { creation } => self.insist(now, creation, out),
             Event::Cancel { queue } => self.cancel(&queue),
             Event::Created { creation, queue, container, revision, slots, took } => {
                 self.forget_paused(container);
@@ -367,11 +393,15 @@ impl<A: Clone + fmt::Debug> Machine for Creation<A> {
         while let Some(creation) = self.timers.pop_due(now) {
             let Some(order) = self.orders.get(&creation) else { continue };
             if now < order.deadline {
-                self.attempt(now, creation, out);
+                self.attempt(now, creation, false, out);
                 continue;
             }
+            let is_late = match order.place {
+                Place::Waiting => false,
+                Place::Sent { since, .. } => now - since >= LEAST_TIME,
+            };
             // A failure that was heard says more than that time has passed.
-            let failure = order.failure.clone().filter(|_| order.place == Place::Waiting);
+            let failure = order.failure.clone().filter(|_| !is_late);
             self.fail(creation, failure.unwrap_or(StartFailure::Timeout), out);
         }
     }

@@ -107,7 +107,10 @@ impl Bed {
 
 fn text(command: &Command<&'static str>) -> String {
     match command {
-        Command::Send { invoker, creation, .. } => format!("send {} to {}", creation.0, invoker.0),
+        Command::Send { invoker, creation, insists, .. } => {
+            let how = if *insists { " insisting" } else { "" };
+            format!("send {} to {}{how}", creation.0, invoker.0)
+        }
         Command::Created { creation, container, .. } => format!("{} is {container}", creation.0),
         Command::Failed { creation, failure, .. } => format!("{} failed: {failure}", creation.0),
         Command::Remove { container } => format!("remove {container}"),
@@ -271,6 +274,38 @@ fn a_withdrawn_order_fails_unless_an_invoker_has_it() {
     let withdrawn = bed.on(Event::Withdraw { creation: CreationId(2) });
     assert_eq!(withdrawn, ["2 failed: it is not needed any more"]);
     assert_eq!(bed.created(1, at(0, 1)), ["1 is invoker0/container1"]);
+}
+
+#[test]
+fn an_order_that_is_insisted_on_goes_to_an_invoker_without_room_once_for_each_time() {
+    let mut bed = Bed::new([invoker(0, 0)]);
+    assert_eq!(bed.order(1), [""; 0]);
+    assert_eq!(bed.on(Event::Insist { creation: CreationId(1) }), ["send 1 to 0 insisting"]);
+    assert_eq!(bed.on(Event::Insist { creation: CreationId(1) }), [""; 0], "the invoker has it");
+    assert_eq!(bed.failed(1, 0, CreationFailure::NoResources), [""; 0]);
+    assert_eq!(bed.stands(0, 0), [""; 0], "what the invoker says makes nobody insist");
+    assert_eq!(bed.pass(300), [""; 0]);
+    assert_eq!(bed.on(Event::Insist { creation: CreationId(1) }), ["send 1 to 0 insisting"]);
+    bed.failed(1, 0, CreationFailure::NoResources);
+    assert_eq!(bed.stands(0, 256), ["send 1 to 0"]);
+    assert_eq!(bed.on(Event::Insist { creation: CreationId(9) }), [""; 0], "there is no such order");
+}
+
+#[test]
+fn an_order_that_gets_room_just_before_its_deadline_has_failed_for_want_of_room() {
+    let mut bed = Bed::new([invoker(0, 0)]);
+    bed.order(1);
+    bed.pass(19_000);
+    assert_eq!(bed.stands(0, 256), ["send 1 to 0"]);
+    assert_eq!(bed.pass(1_000), ["1 failed: the invoker has no room"]);
+
+    let mut bed = Bed::new([invoker(0, 0)]);
+    bed.order(1);
+    bed.pass(18_000);
+    bed.stands(0, 256);
+    let late = bed.pass(2_000);
+    assert_eq!(late.len(), 1);
+    assert_ne!(late, ["1 failed: the invoker has no room"], "it had time for it");
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub struct Request<'a> {
     pub blackbox: bool,
     /// Tags that the invoker must have.
     pub resources: &'a [String],
+    /// Whether it goes to an invoker without room, where none has any, because nothing serves its queue.
+    pub insists: bool,
     /// Invokers that have a paused container of the same revision, the best first.
     pub warm: &'a [InvokerId],
     /// Invokers that have just failed: only if there is no other.
@@ -192,20 +194,28 @@ pub fn place(view: &View, request: &Request<'_>, config: &PlacementConfig) -> Re
     if let Some(warm) = request.warm.iter().find(is_warm) {
         return Ok(*warm);
     }
-    let mut found_one = false;
+    let mut without_room = None;
     for candidates in tiers(view, request, config) {
         let mut candidates: Vec<&Known> = candidates
             .into_iter()
             .filter(|known| known.state.up && known.works_for(request.namespace))
             .filter(|known| known.state.memory >= request.memory)
             .collect();
-        found_one |= !candidates.is_empty();
+        let best = |candidates: &[&Known]| {
+            let best = candidates.iter().max_by_key(|known| score(known, request, config));
+            best.map(|known| known.state.id)
+        };
+        without_room = without_room.or_else(|| best(&candidates));
         candidates.retain(|known| known.free() >= request.memory);
-        if let Some(best) = candidates.into_iter().max_by_key(|known| score(known, request, config)) {
-            return Ok(best.state.id);
+        if let Some(best) = best(&candidates) {
+            return Ok(best);
         }
     }
-    Err(if found_one { NoPlace::NoRoom } else { NoPlace::NoInvokers })
+    match without_room {
+        Some(invoker) if request.insists => Ok(invoker),
+        Some(_) => Err(NoPlace::NoRoom),
+        None => Err(NoPlace::NoInvokers),
+    }
 }
 
 /// The groups of invokers to look at, one after the other.

@@ -35,6 +35,7 @@ fn place_with<'a>(view: &View, change: impl FnOnce(&mut Request<'a>)) -> Result<
         memory: 256,
         blackbox: false,
         resources: &[],
+        insists: false,
         warm: &[],
         avoid: &[],
     };
@@ -86,6 +87,17 @@ fn actions_prefer_different_invokers_and_the_same_action_always_the_same() {
 }
 
 #[test]
+fn who_insists_gets_an_invoker_without_room_if_none_has_any_and_one_could() {
+    let full = view([invoker(0, 100), invoker(1, 200)]);
+    assert_eq!(place_with(&full, |_| {}), Err(NoPlace::NoRoom));
+    assert_eq!(place_with(&full, |request| request.insists = true), Ok(1));
+    let one_has_room = view([invoker(0, 256), invoker(1, 200)]);
+    assert_eq!(place_with(&one_has_room, |request| request.insists = true), Ok(0));
+    let too_small = |request: &mut Request<'_>| (request.insists, request.memory) = (true, 2_048);
+    assert_eq!(place_with(&full, too_small), Err(NoPlace::NoInvokers));
+}
+
+#[test]
 fn an_invoker_that_has_just_failed_is_the_last_resort() {
     let all = view([invoker(0, 1_024), invoker(1, 300)]);
     assert_eq!(place_with(&all, |request| request.avoid = &[InvokerId(0)]), Ok(1));
@@ -128,6 +140,7 @@ fn resources_are_needed_and_otherwise_spared() {
         memory: 256,
         blackbox: false,
         resources: &resources,
+        insists: false,
         warm: &[],
         avoid: &[],
     };

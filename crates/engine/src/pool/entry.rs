@@ -1,6 +1,7 @@
 use crate::proxy::{Assignment, Keep, Spec};
 use machine::Instant;
 use std::sync::Arc;
+use std::time::Duration;
 use types::{QueueKey, Revision, SchedulerId};
 
 /// One container, as its pool sees it.
@@ -15,12 +16,12 @@ pub(super) enum Stage {
     /// A stem cell; until it is `ready` it is being made.
     Cell { ready: bool, since: Instant },
     /// It has been given to a queue.
-    Serving { tenant: Tenant, rest: Rest },
+    Serving { tenant: Tenant, rest: Rest, turn: Turn },
     /// It is paused, or about to be.
     Parked { tenant: Tenant, since: Instant },
     /// It was told to leave and may still be at work.
     Closing,
-    /// It is on its way out and its memory will be free soon.
+    /// It is on its way out, or will be once what runs in it has ended, and its memory will be free soon.
     Leaving,
 }
 
@@ -34,6 +35,20 @@ pub(super) enum Rest {
     Evicted,
 }
 
+/// For at least so long, and for at least so many times what its start took, a container serves before it has to go for
+/// an action that nothing serves. So what all those starts take is a small part of the time, and the actions get some of it
+/// each.
+pub(super) const LEAST_TURN: Duration = Duration::from_millis(500);
+const TURN_IN_STARTS: u32 = 10;
+
+/// How long a container has been serving.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    since: Instant,
+    /// What its start took, as far as it is known.
+    start: Duration,
+}
+
 /// Whom a container serves.
 #[derive(Clone, Debug)]
 pub(super) struct Tenant {
@@ -44,8 +59,16 @@ pub(super) struct Tenant {
 }
 
 impl Entry {
-    pub(super) fn serving(spec: Spec, order: &Assignment) -> Entry {
-        Entry { spec, stage: Stage::Serving { tenant: Tenant::of(order), rest: Rest::Working } }
+    pub(super) fn serving(spec: Spec, order: &Assignment, now: Instant) -> Entry {
+        let turn = Turn { since: now, start: Duration::ZERO };
+        Entry { spec, stage: Stage::Serving { tenant: Tenant::of(order), rest: Rest::Working, turn } }
+    }
+
+    /// Its code has been loaded: its turn begins.
+    pub(super) fn started(&mut self, now: Instant) {
+        if let Stage::Serving { turn, .. } = &mut self.stage {
+            *turn = Turn { since: now, start: now - turn.since };
+        }
     }
 
     /// Whom it serves, or would serve again at once.
@@ -69,6 +92,21 @@ impl Entry {
             Stage::Parked { since, .. } => Some((1, since)),
             Stage::Serving { rest: Rest::Resting(since), .. } => Some((2, since)),
             Stage::Serving { .. } | Stage::Closing | Stage::Leaving => None,
+        }
+    }
+}
+
+impl Entry {
+    /// Since when it has had its turn, so that it may have to go for an action that nothing serves; `None`: it has not.
+    pub(super) fn turn_over(&self, now: Instant) -> Option<Instant> {
+        match self.stage {
+            // One that is evicted counts as going already.
+            Stage::Serving { rest: Rest::Evicted, .. } => None,
+            Stage::Serving { turn: Turn { since, start }, .. } => {
+                let over = since + LEAST_TURN.max(start * TURN_IN_STARTS);
+                (over <= now).then_some(over)
+            }
+            _ => None,
         }
     }
 }

@@ -8,6 +8,7 @@ mod command;
 mod config;
 mod entry;
 mod event;
+mod room;
 mod starting;
 #[cfg(test)]
 mod tests;
@@ -130,15 +131,17 @@ impl Pool {
         }
         if let Some(container) = self.warm(&order) {
             self.starts.warm += 1;
-            return self.assign(container, order, out);
+            return self.assign(now, container, order, out);
         }
         if let Some(container) = self.stem_cell(&order.spec) {
             self.starts.stem_cell += 1;
-            self.assign(container, order, out);
+            self.assign(now, container, order, out);
             return self.cells.taken(now);
         }
         self.cells.missed(&order.spec);
-        if !self.make_room(order.spec.memory, out) {
+        let memory = order.spec.memory;
+        let has_room = self.make_room(memory, out) || order.insists && self.claim_room(now, memory, out);
+        if !has_room {
             self.starts.refused += 1;
             return refuse(order, CreationFailure::NoResources, out);
         }
@@ -173,59 +176,17 @@ impl Pool {
         cells.min().map(|(.., container)| container)
     }
 
-    fn assign(&mut self, container: ContainerId, assignment: Assignment, out: &mut Vec<Command>) {
+    fn assign(
+        &mut self,
+        now: Instant,
+        container: ContainerId,
+        assignment: Assignment,
+        out: &mut Vec<Command>,
+    ) {
         if let Some(entry) = self.entries.get_mut(&container) {
-            *entry = Entry::serving(entry.spec.clone(), &assignment);
+            *entry = Entry::serving(entry.spec.clone(), &assignment, now);
             out.push(Command::Assign { container, assignment });
         }
-    }
-
-    /// Sees to it that `need` MB will be free for one more waiting order, and answers whether they will be. Evicts the
-    /// least recently used containers, and none that it does not have to.
-    fn make_room(&mut self, need: u64, out: &mut Vec<Command>) -> bool {
-        let mut missing = need.saturating_sub(self.in_sight());
-        let ranked = |(id, entry): (&ContainerId, &Entry)| {
-            entry.eviction_rank().map(|rank| (rank, *id, entry.spec.memory))
-        };
-        let mut candidates: Vec<_> = self.entries.iter().filter_map(ranked).collect();
-        candidates.sort_unstable();
-        let mut victims = Vec::new();
-        for (_, container, memory) in candidates {
-            if missing == 0 {
-                break;
-            }
-            victims.push((container, memory));
-            missing = missing.saturating_sub(memory);
-        }
-        if missing > 0 {
-            return false;
-        }
-        let mut spare = victims.iter().map(|(_, memory)| memory).sum::<u64>();
-        let missing = need.saturating_sub(self.in_sight());
-        for (container, memory) in victims {
-            if spare - memory >= missing {
-                spare -= memory;
-            } else {
-                self.evict(container, out);
-            }
-        }
-        true
-    }
-
-    /// What is free and what will be soon, less what waiting orders will take.
-    fn in_sight(&self) -> u64 {
-        let going = self.entries.values().filter(|entry| entry.is_going());
-        let going: u64 = going.map(|entry| entry.spec.memory).sum();
-        (self.config.memory - self.used + going).saturating_sub(self.waiting.memory())
-    }
-
-    fn evict(&mut self, container: ContainerId, out: &mut Vec<Command>) {
-        let Some(entry) = self.entries.get_mut(&container) else { return };
-        match &mut entry.stage {
-            Stage::Serving { rest, .. } => *rest = Rest::Evicted,
-            stage => *stage = Stage::Leaving,
-        }
-        out.push(Command::Evict { container });
     }
 
     /// Begins the orders whose memory is free now, as long as not too many are being started.
@@ -233,7 +194,7 @@ impl Pool {
         while !self.starting.is_full() {
             let Some(order) = self.waiting.pop(self.config.memory - self.used) else { return };
             let spec = order.spec.clone();
-            let container = self.start(Entry::serving(spec, &order), Some(order), out);
+            let container = self.start(Entry::serving(spec, &order, now), Some(order), out);
             self.starting.begin(container, now);
         }
     }
@@ -246,17 +207,6 @@ impl Pool {
         out.push(Command::Start { container, spec: entry.spec.clone(), assignment });
         self.entries.insert(container, entry);
         container
-    }
-
-    /// A container that was to leave has work: other memory is to be found for the orders that wait for it.
-    fn make_room_again(&mut self, out: &mut Vec<Command>) {
-        for order in self.waiting.take_all(|_| true) {
-            if self.make_room(order.spec.memory, out) {
-                self.waiting.push(order);
-            } else {
-                refuse(order, CreationFailure::NoResources, out);
-            }
-        }
     }
 
     fn note(&mut self, now: Instant, container: ContainerId, note: Note, out: &mut Vec<Command>) {
@@ -299,7 +249,8 @@ impl Pool {
             }
             Note::Parked => self.parked(now, container, out),
             Note::Expired => self.expired(container, out),
-            Note::Initialised | Note::Returned(_) => {}
+            Note::Initialised => entry.started(now),
+            Note::Returned(_) => {}
             Note::Leaving => {
                 if let Stage::Cell { .. } = std::mem::replace(&mut entry.stage, Stage::Leaving) {
                     self.cells.failed(now);

@@ -1,5 +1,6 @@
 //! Traces of the pool, and its promises under any events.
 
+use super::entry::LEAST_TURN;
 use super::starting::START_PATIENCE;
 use super::*;
 use crate::proxy::Keep;
@@ -64,6 +65,7 @@ impl Bench {
             revision: Revision(revision),
             spec: spec(memory),
             keep: Keep::default(),
+            insists: false,
             received: self.now,
         }
     }
@@ -509,10 +511,67 @@ fn an_order_whose_memory_is_not_free_yet_lets_others_pass() {
     assert_eq!(begun(&bench.note(2, Note::Initialised)), ["big"]);
 }
 
+/// An order for an action that nothing serves.
+fn insist(bench: &mut Bench, action: &str, memory: u64) -> Vec<Command> {
+    let order = Assignment { insists: true, ..bench.order(action, 1, memory) };
+    bench.on(Event::Create(order))
+}
+
+/// A container of this action that was started just now.
+fn busy(bench: &mut Bench, action: &str, memory: u64) -> u64 {
+    let said = bench.create(action, 1, memory);
+    let [Command::Start { container, .. }] = said[..] else { panic!("{said:?}") };
+    bench.notes(container.0, &[Note::Created, Note::Initialised]);
+    container.0
+}
+
+#[test]
+fn an_action_that_nothing_serves_gets_the_place_of_one_that_has_had_its_turn() {
+    let mut bench = Bench::of(512);
+    let busy = busy(&mut bench, "busy", 512);
+    bench.after(LEAST_TURN - Duration::from_millis(10));
+    assert_eq!(choice(&insist(&mut bench, "other", 256)), Choice::Refused, "its turn has just begun");
+    bench.after(Duration::from_millis(10));
+    assert_eq!(choice(&bench.create("other", 1, 256)), Choice::Refused, "nobody insists");
+    assert_eq!(insist(&mut bench, "other", 256), [Command::Remove { container: ContainerId(busy) }]);
+    assert_eq!(choice(&insist(&mut bench, "third", 512)), Choice::Refused, "it is going already");
+    bench.notes(busy, &[Note::Working, Note::Leaving]);
+    assert_eq!(begun(&bench.note(busy, Note::Gone)), ["other"]);
+}
+
+#[test]
+fn the_turn_of_a_container_that_was_slow_to_start_is_longer() {
+    let mut bench = Bench::of(512);
+    bench.create("slow", 1, 512);
+    bench.after(Duration::from_millis(98));
+    bench.notes(1, &[Note::Created, Note::Initialised]);
+    bench.after(Duration::from_millis(980));
+    assert_eq!(choice(&insist(&mut bench, "other", 256)), Choice::Refused);
+    bench.after(Duration::from_millis(20));
+    assert_eq!(insist(&mut bench, "other", 256), [Command::Remove { container: ContainerId(1) }]);
+}
+
+#[test]
+fn who_holds_the_most_memory_makes_room_first_and_only_as_much_as_is_needed() {
+    let mut bench = Bench::of(1024);
+    let only = busy(&mut bench, "one", 256);
+    let first = busy(&mut bench, "many", 256);
+    busy(&mut bench, "many", 256);
+    let resting = busy(&mut bench, "resting", 256);
+    bench.after(LEAST_TURN);
+    bench.note(resting, Note::Resting);
+    assert_eq!(choice(&insist(&mut bench, "a", 256)), Choice::Evicting(vec![resting]), "it is not needed");
+    assert_eq!(insist(&mut bench, "b", 256), [Command::Remove { container: ContainerId(first) }]);
+    let rest = insist(&mut bench, "c", 512);
+    assert_eq!(rest[0], Command::Remove { container: ContainerId(only) }, "all hold the same now");
+    assert_eq!(rest.len(), 2);
+    assert_eq!(choice(&insist(&mut bench, "d", 256)), Choice::Refused);
+}
+
 /// What a test does to a pool.
 #[derive(Clone, Debug)]
 enum Step {
-    Order { action: u8, memory: u8 },
+    Order { action: u8, memory: u8, insists: bool },
     Speak { which: usize, what: u8 },
     Outdate { action: u8 },
     LoseScheduler,
@@ -521,7 +580,8 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => (0..4u8, 1..5u8).prop_map(|(action, memory)| Step::Order { action, memory }),
+        4 => (0..4u8, 1..5u8, any::<bool>())
+            .prop_map(|(action, memory, insists)| Step::Order { action, memory, insists }),
         8 => (any::<usize>(), 0..9u8).prop_map(|(which, what)| Step::Speak { which, what }),
         1 => (0..4u8).prop_map(|action| Step::Outdate { action }),
         1 => Just(Step::LoseScheduler),
@@ -570,9 +630,9 @@ proptest! {
             prop_assert_eq!(used, bench.pool.used());
             prop_assert!(orders.values().all(|answers| *answers <= 1), "{:?}", orders);
             said = match step {
-                Step::Order { action, memory } => {
+                Step::Order { action, memory, insists } => {
                     let (action, memory) = (format!("a{action}"), u64::from(*memory));
-                    let order = bench.order(&action, memory, memory * 128);
+                    let order = Assignment { insists: *insists, ..bench.order(&action, memory, memory * 128) };
                     orders.insert(order.creation, 0);
                     bench.on(Event::Create(order))
                 }

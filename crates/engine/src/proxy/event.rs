@@ -107,6 +107,8 @@ pub struct Assignment {
     pub spec: Spec,
     /// What is to become of it when nobody needs it.
     pub keep: Keep,
+    /// Whether room is to be made for it, if there is none: nothing serves its queue.
+    pub insists: bool,
     /// When the order came in.
     pub received: Instant,
 }

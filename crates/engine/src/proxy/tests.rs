@@ -90,6 +90,7 @@ fn assignment(creation: u64, slots: u32) -> Box<Assignment> {
         revision: Revision(3),
         spec: spec(slots),
         keep: Keep::default(),
+        insists: false,
         received: Instant::from_millis(900),
     })
 }

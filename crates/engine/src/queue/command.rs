@@ -35,6 +35,12 @@ pub enum Command<M: Message> {
         /// Which.
         creation: CreationId,
     },
+    /// Nothing serves the queue, and this order has not been carried out: it is to be sent to an invoker even if none has
+    /// room, so that one makes some. It is repeated until the order ends.
+    Insist {
+        /// Which.
+        creation: CreationId,
+    },
     /// Drop this container once it is idle; its `Gone` follows, also where there is no such container. It is repeated
     /// until then.
     Remove {

@@ -1,11 +1,15 @@
 //! Orders for containers: given with a token, carried out, failed, or taken back.
 
-use super::scale::{Order, count};
+use super::scale::{Order, Supply, count};
 use super::{Command, CreateRequest, Message, Phase, Queue};
 use crate::creation::StartFailure;
 use machine::Instant;
 use std::time::Duration;
 use types::{ContainerRef, CreationId, Revision};
+
+/// How long a queue that nothing serves waits for room that others leave, before it insists on some of theirs; and how
+/// long until it does so again.
+const INSIST_AFTER: Duration = Duration::from_millis(100);
 
 impl<M: Message> Queue<M> {
     /// Uses tokens for orders as far as activations wait for them, and gives the rest back.
@@ -17,7 +21,8 @@ impl<M: Message> Queue<M> {
             let useful = self.useful_orders();
             while ordered < tokens && self.supply.orders_live < useful {
                 let creation = self.supply.next_creation();
-                self.supply.orders.insert(creation, Order { revision: live.revision, since: now });
+                let order = Order { revision: live.revision, since: now, insist_at: now + INSIST_AFTER };
+                self.supply.orders.insert(creation, order);
                 self.supply.orders_live += 1;
                 self.supply.initialised = true;
                 ordered += 1;
@@ -56,6 +61,25 @@ impl<M: Message> Queue<M> {
         for (creation, _) in outdated.into_iter().chain(live.into_iter().take(surplus)) {
             self.supply.withdrawn.insert(creation);
             out.push(Command::Withdraw { creation });
+        }
+    }
+
+    /// Insists on the first order when nothing serves the queue, so that actions that are called all the time, and whose
+    /// containers never rest, cannot keep another one out.
+    pub(super) fn insist(&mut self, now: Instant, out: &mut Vec<Command<M>>) {
+        if self.supply.orders_live == 0 || self.fleet.serving() > 0 {
+            return;
+        }
+        let live = self.live.as_ref().map(|live| live.revision);
+        let Supply { orders, withdrawn, .. } = &mut self.supply;
+        let first = orders
+            .iter_mut()
+            .find(|(creation, order)| Some(order.revision) == live && !withdrawn.contains(creation));
+        if let Some((creation, order)) = first
+            && order.insist_at <= now
+        {
+            order.insist_at = now + INSIST_AFTER;
+            out.push(Command::Insist { creation: *creation });
         }
     }
 

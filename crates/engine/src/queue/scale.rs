@@ -47,6 +47,8 @@ pub(super) struct Supply {
 pub(super) struct Order {
     pub(super) revision: Revision,
     pub(super) since: Instant,
+    /// When to insist on it, if nothing serves the queue then.
+    pub(super) insist_at: Instant,
 }
 
 impl Supply {
@@ -183,6 +185,7 @@ impl<M: Message> Queue<M> {
         match &self.config.rules {
             Rules::Predictive(rules) => {
                 self.supply.check_at = Some(now + rules.check_interval);
+                self.insist(now, out);
                 self.decide_now(now, out);
             }
             Rules::Upstream(rules) => {

@@ -14,6 +14,7 @@ mod keys;
 mod lifecycle;
 mod limits;
 mod logs;
+mod neighbours;
 mod npm;
 mod projects;
 mod sequences;

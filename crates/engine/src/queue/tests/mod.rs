@@ -245,6 +245,7 @@ fn text(command: &Command<Note>) -> String {
             format!("create {} of {}", request.creation.0 & 0xffff_ffff, request.revision)
         }
         Command::Withdraw { creation } => format!("withdraw {}", creation.0 & 0xffff_ffff),
+        Command::Insist { creation } => format!("insist on {}", creation.0 & 0xffff_ffff),
         Command::Remove { container } => format!("remove {}", container.container.0),
         Command::Rest { container } => format!("rest {}", container.container.0),
         Command::RemoveOutdated { up_to } => format!("remove outdated {up_to}"),

@@ -132,6 +132,9 @@ impl World {
                     let old: Vec<ContainerRef> = old.map(|(container, _)| *container).collect();
                     self.leaving.extend(old);
                 }
+                Command::Insist { creation } => {
+                    assert!(self.orders.iter().any(|(open, _)| *open == creation), "{creation} is not open");
+                }
                 Command::Recall { .. } => {}
                 Command::Retire => self.retired = true,
             }

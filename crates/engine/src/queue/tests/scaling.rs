@@ -122,6 +122,31 @@ fn unused_tokens_go_back() {
 }
 
 #[test]
+fn a_queue_that_nothing_serves_insists_on_its_first_order_until_it_is_carried_out() {
+    let mut bed = Bed::new();
+    assert_eq!(bed.submit(1), ["create 0 of 1"]);
+    assert_eq!(bed.pass(99), [""; 0]);
+    assert_eq!(bed.pass(1), ["insist on 0"]);
+    assert_eq!(bed.submit(2), [""; 0], "it has just done so");
+    let insisted = bed.pass(250).iter().filter(|text| *text == "insist on 0").count();
+    assert_eq!(insisted, 2);
+    assert_eq!(bed.created(0, 1)[0], "run 1 on 1");
+    let said = bed.pass(1_000);
+    assert!(!said.iter().any(|text| text.starts_with("insist")), "it is served: {said:?}");
+}
+
+#[test]
+fn a_queue_whose_last_container_goes_insists_on_an_order_that_it_has_already() {
+    let mut bed = Bed::warm(1);
+    bed.submit(1);
+    bed.submit(2);
+    bed.pass(1_000);
+    assert_eq!(bed.orders().len(), 1, "a run that takes long is not waited for");
+    let order = bed.oldest_order();
+    assert_eq!(bed.on(gone(1)), ["release 1", &format!("insist on {order}")]);
+}
+
+#[test]
 fn a_request_is_withdrawn_when_nothing_waits_any_more() {
     let mut bed = Bed::warm(1);
     bed.grants = false;
