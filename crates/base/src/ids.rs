@@ -37,18 +37,17 @@ impl IdSource {
     #[must_use]
     pub fn alphanumeric<const LENGTH: usize>(&self) -> [u8; LENGTH] {
         let mut text = [0; LENGTH];
-        let mut left = text.iter_mut();
-        loop {
-            let mut bits = self.random();
-            // Ten characters of six bits each; the two values of 64 that are no character are passed over.
-            for _ in 0..10 {
-                if let Some(character) = alphanumeric(bits & 63) {
-                    let Some(place) = left.next() else { return text };
-                    *place = character;
-                }
-                bits >>= 6;
+        for eight in text.chunks_mut(8) {
+            // A fraction of one; times 62, its whole part is a character, and the rest is a fraction again. After eight
+            // characters the last one is still as likely as any other, to one in sixty thousand.
+            let mut fraction = self.random();
+            for place in eight {
+                let product = u128::from(fraction) * CHARACTERS.len() as u128;
+                *place = CHARACTERS[(product >> 64) as usize];
+                fraction = product as u64;
             }
         }
+        text
     }
 
     /// 64 bits, well spread.
@@ -62,10 +61,7 @@ impl IdSource {
     }
 }
 
-fn alphanumeric(index: u64) -> Option<u8> {
-    const CHARACTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    CHARACTERS.get(usize::try_from(index).ok()?).copied()
-}
+const CHARACTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /// `length` characters of A-Z, a-z and 0-9 from the kernel's own source, fit for a key.
 #[must_use]
@@ -74,7 +70,8 @@ pub fn secret(length: usize) -> String {
     let mut bytes = [0u8; 64];
     while text.len() < length {
         fill_random(&mut bytes);
-        let characters = bytes.iter().filter_map(|byte| alphanumeric(u64::from(byte & 63))).map(char::from);
+        let characters =
+            bytes.iter().filter_map(|byte| CHARACTERS.get(usize::from(byte & 63))).copied().map(char::from);
         text.extend(characters.take(length - text.len()));
     }
     text

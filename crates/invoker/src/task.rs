@@ -58,6 +58,8 @@ pub(crate) struct Task {
     provided: (u64, u64),
     /// The calls that are under way.
     calls: FuturesUnordered<BoxFuture<'static, Done>>,
+    /// Calls that came to their end at once, and are still to be told of.
+    done: Vec<Done>,
     /// Activations that are over and have no record yet; at most [`MOST_ENDED`] while anything else is done.
     ended: Vec<ActivationId>,
     out: Vec<Command>,
@@ -106,7 +108,20 @@ impl Task {
         // Where one runs at a time, one that is over may still be here.
         let (open, calls) = (Vec::with_capacity(2), FuturesUnordered::new());
         let (container, loaded, provided, armed) = (None, None, (0, 0), Armed::new());
-        Task { invoker, id, proxy, container, loaded, open, provided, calls, ended: Vec::new(), out, armed }
+        Task {
+            invoker,
+            id,
+            proxy,
+            container,
+            loaded,
+            open,
+            provided,
+            calls,
+            done: Vec::new(),
+            ended: Vec::new(),
+            out,
+            armed,
+        }
     }
 
     /// Lives until nothing is left of the container.
@@ -245,6 +260,9 @@ impl Task {
             }
         }
         self.out = commands;
+        while let Some(done) = self.done.pop() {
+            self.done(done);
+        }
     }
 
     fn call(&self, call: impl Future<Output = Done> + Send + 'static) {
@@ -330,9 +348,14 @@ impl Task {
         let Some(open) = self.find(activation) else { return };
         open.asked_for_logs = now;
         let limit = open.log_limit();
-        self.on_container(move |container| async move {
-            Done::Logs { activation, logs: container.logs(activation, limit).await }
-        });
+        let Some(container) = self.container.clone() else { return self.call(async { Done::Destroyed }) };
+        let mut logs: BoxFuture<'static, Done> =
+            Box::pin(async move { Done::Logs { activation, logs: container.logs(activation, limit).await } });
+        // Mostly they came with the answer, so that there is nothing to wait for.
+        match logs.as_mut().now_or_never() {
+            Some(done) => self.done.push(done),
+            None => self.calls.push(logs),
+        }
     }
 
     fn keep_ended(&mut self) {

@@ -1,10 +1,9 @@
 //! The record of an activation, made from its message and from what is known of its run.
 
 use crate::ActivationMessage;
-use serde::Serialize;
 use std::time::Duration;
 use types::json;
-use types::{Activation, ActivationResponse, Annotations, EntityPath};
+use types::{Activation, ActivationResponse, AnnotationValue, Annotations, EntityPath};
 
 /// What is known of an activation's run when it has ended.
 #[derive(Clone, Debug)]
@@ -65,29 +64,16 @@ impl Phases {
         run: Duration::ZERO,
         logs: Duration::ZERO,
     };
-}
 
-/// The annotation: milliseconds, to the microsecond.
-impl Serialize for Phases {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Millis {
-            queued: f64,
-            container: f64,
-            init: f64,
-            run: f64,
-            logs: f64,
-        }
-        let millis = |phase: Duration| phase.as_micros() as f64 / 1000.0;
-        let Phases { queued, container, init, run, logs } = *self;
-        Millis {
-            queued: millis(queued),
-            container: millis(container),
-            init: millis(init),
-            run: millis(run),
-            logs: millis(logs),
-        }
-        .serialize(serializer)
+    fn annotation(self) -> AnnotationValue {
+        let Phases { queued, container, init, run, logs } = self;
+        AnnotationValue::durations(&[
+            ("queued", queued),
+            ("container", container),
+            ("init", init),
+            ("run", run),
+            ("logs", logs),
+        ])
     }
 }
 
@@ -116,8 +102,8 @@ impl ActivationMessage {
         if let Some(binding) = &texts.binding {
             annotations.push("binding", binding.clone());
         }
-        annotations.push("traceId", json::raw(&self.trace.trace_id()));
-        annotations.push("phases", json::raw(&run.phases));
+        annotations.push("traceId", AnnotationValue::id(self.trace.trace_id()));
+        annotations.push("phases", run.phases.annotation());
         Activation {
             namespace: EntityPath::of_namespace(&self.caller.namespace.name),
             name: action.name.name.clone(),

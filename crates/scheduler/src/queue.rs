@@ -53,7 +53,8 @@ impl Slot {
 impl Shell<queue::Queue<Queued>> for Slot {
     fn carry_out(&self, command: Command<Queued>) {
         let Some(scheduler) = self.scheduler.upgrade() else { return };
-        let now = scheduler.clock.now();
+        // Most commands need no time, and clocks are not free.
+        let now = || scheduler.clock.now();
         let key = &self.key;
         match command {
             Command::Dispatch { container, attempt, message } => {
@@ -69,10 +70,10 @@ impl Shell<queue::Queue<Queued>> for Slot {
             }
             Command::Create(request) => {
                 let order = creation::Event::Order { queue: key.clone(), request, resources: Vec::new() };
-                scheduler.orders.handle(now, order, &*scheduler);
+                scheduler.orders.handle(now(), order, &*scheduler);
             }
             Command::Withdraw { creation } => {
-                scheduler.orders.handle(now, creation::Event::Withdraw { creation }, &*scheduler);
+                scheduler.orders.handle(now(), creation::Event::Withdraw { creation }, &*scheduler);
             }
             Command::Insist { creation } => {
                 scheduler.orders.handle(now, creation::Event::Insist { creation }, &*scheduler);
@@ -104,16 +105,16 @@ impl Shell<queue::Queue<Queued>> for Slot {
             }
             Command::Request(request) => {
                 let event = arbiter::Event::Request { queue: key.clone(), request };
-                self.namespace.handle(now, event);
+                self.namespace.handle(now(), event);
             }
             Command::Release { count } => {
-                self.namespace.handle(now, arbiter::Event::Release { queue: key.clone(), count });
+                self.namespace.handle(now(), arbiter::Event::Release { queue: key.clone(), count });
             }
             Command::Retire => {
                 scheduler.forget(self);
-                self.namespace.handle(now, arbiter::Event::Left { queue: key.clone() });
+                self.namespace.handle(now(), arbiter::Event::Left { queue: key.clone() });
                 let cancel = creation::Event::Cancel { queue: key.clone() };
-                scheduler.orders.handle(now, cancel, &*scheduler);
+                scheduler.orders.handle(now(), cancel, &*scheduler);
             }
         }
     }

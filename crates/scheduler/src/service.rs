@@ -11,6 +11,7 @@ use base::task::{OnPanic, spawn};
 use engine::arbiter::ArbiterConfig;
 use engine::queue::{Event, Queue, QueueConfig, RefusalReason};
 use engine::{creation, placement};
+use machine::Instant;
 use parking_lot::Mutex;
 use rpc::{
     ActivationMessage, Directory, Epoch, Flow, Follow, InvokerCapacity, Order, Refusal, Report, ReportKind,
@@ -126,8 +127,13 @@ impl Scheduler {
 
     /// Tells a queue; one that has retired needs to hear nothing.
     pub(crate) fn tell(&self, key: &Arc<QueueKey>, event: Event<Queued>) {
+        self.tell_at(self.clock.now(), key, event);
+    }
+
+    /// The same where the time is known.
+    fn tell_at(&self, now: Instant, key: &Arc<QueueKey>, event: Event<Queued>) {
         if let Some(slot) = self.slots.pin().get(key) {
-            slot.handle(self.clock.now(), event);
+            slot.handle(now, event);
         }
     }
 
@@ -270,7 +276,7 @@ impl SchedulerLink for Scheduler {
                 Event::Gone { container }
             }
         };
-        self.tell(&queue, event);
+        self.tell_at(now, &queue, event);
     }
 
     fn announce(&self, capacity: InvokerCapacity) {

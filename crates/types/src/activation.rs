@@ -139,7 +139,7 @@ impl Activation {
     /// action was invoked through one.
     #[must_use]
     pub fn path_in_namespace(&self) -> String {
-        let text = |key: &str| self.annotations.get(key).and_then(|value| json::borrowed_text(value));
+        let text = |key: &str| self.annotations.get(key).and_then(|value| json::borrowed_text(value.get()));
         let (binding, path);
         let package = if let Some(text) = text("binding") {
             binding = text;
@@ -154,7 +154,7 @@ impl Activation {
         };
         match package {
             None => self.name.as_str().to_owned(),
-            Some(package) => format!("{package}/{}", self.name),
+            Some(package) => [package, self.name.as_str()].join("/"),
         }
     }
 

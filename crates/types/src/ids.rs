@@ -37,15 +37,25 @@ impl ActivationId {
     /// Its text, without an allocation.
     #[must_use]
     pub fn encode(self) -> [u8; ActivationId::LENGTH] {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; ActivationId::LENGTH];
         for (pair, byte) in text.chunks_exact_mut(2).zip(self.0.to_be_bytes()) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
+            pair.copy_from_slice(&HEXADECIMAL[usize::from(byte)]);
         }
         text
     }
 }
+
+/// Each byte as two hexadecimal digits.
+const HEXADECIMAL: [[u8; 2]; 256] = {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < pairs.len() {
+        pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
 
 impl FromStr for ActivationId {
     type Err = ActivationIdError;

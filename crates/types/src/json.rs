@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 /// A JSON value as its own valid text, cheap to clone. Numbers keep their form (HTTP-24).
 pub type Raw = Arc<RawValue>;
@@ -55,25 +56,27 @@ pub(crate) fn is_plain(text: &str) -> bool {
 }
 
 /// Writes a whole number in decimal digits.
-pub fn write_number(out: &mut Vec<u8>, mut number: u64) {
-    if number < 10 {
-        // Those of most versions, and how long most activations take.
-        out.push(b'0' + number as u8);
-        return;
-    }
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        // A digit is less than ten.
-        let digit = (number % 10) as u8;
-        digits[at] = b'0' + digit;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
+pub fn write_number(out: &mut Vec<u8>, number: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+/// Writes a duration as a number of milliseconds, to the microsecond, as serde writes it: with one digit behind the point
+/// at least.
+pub(crate) fn write_millis(out: &mut Vec<u8>, duration: Duration) {
+    let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+    write_number(out, micros / 1000);
+    let part = micros % 1000;
+    // Each is a digit.
+    let digits = [part / 100, part / 10 % 10, part % 10].map(|digit| b'0' + digit as u8);
+    let count = if part % 100 == 0 {
+        1
+    } else if part % 10 == 0 {
+        2
+    } else {
+        3
+    };
+    out.push(b'.');
+    out.extend_from_slice(&digits[..count]);
 }
 
 /// `true` or `false`.
@@ -139,37 +142,52 @@ pub fn compact(text: &str) -> Cow<'_, str> {
 }
 
 /// Where a string ends whose first character behind the quotation mark is at `from`: the place behind its other mark, or
-/// the end of the text. Long strings are passed over in steps, because they are most of what great values consist of, and
-/// very long ones by a search that takes a few steps to begin.
+/// the end of the text.
 #[must_use]
 pub fn behind_string(text: &[u8], mut from: usize) -> usize {
-    const STEP: usize = 32;
-    const STEPS: usize = 8;
-    loop {
-        let mut steps = 0;
-        while let Some(step) = text.get(from..from + STEP)
-            && step.iter().fold(true, |plain, byte| plain & (*byte != b'"') & (*byte != b'\\'))
-        {
-            from += STEP;
-            steps += 1;
-            if steps == STEPS {
-                from += memchr::memchr2(b'"', b'\\', &text[from..]).unwrap_or(text.len() - from);
-                break;
-            }
+    while let Some(left) = text.get(from..)
+        && let Some(at) = memchr::memchr2(b'"', b'\\', left)
+    {
+        if left[at] == b'"' {
+            return from + at + 1;
         }
-        // In the next step is one of the two, or fewer bytes are left.
-        loop {
-            match text.get(from) {
-                None => return text.len(),
-                Some(b'"') => return from + 1,
-                Some(b'\\') => {
-                    from += 2;
-                    break;
-                }
-                Some(_) => from += 1,
-            }
+        // What is escaped is passed over.
+        from += at + 2;
+    }
+    text.len()
+}
+
+/// The keys of a valid JSON object that has no white space between its tokens, as they are written there, without their
+/// quotation marks. Values are passed over, not read.
+pub fn keys(object: &str) -> impl Iterator<Item = &str> {
+    let bytes = object.as_bytes();
+    let mut at = 1;
+    std::iter::from_fn(move || {
+        if bytes.get(at) != Some(&b'"') {
+            return None;
+        }
+        let begin = at + 1;
+        let behind = behind_string(bytes, begin);
+        // Behind the key is a colon, and behind the value a comma or the end.
+        at = behind_value(bytes, behind + 1) + 1;
+        object.get(begin..behind - 1)
+    })
+}
+
+/// Where the value of a member ends that begins at `at`.
+fn behind_value(text: &[u8], mut at: usize) -> usize {
+    let mut depth = 0;
+    while let Some(&byte) = text.get(at) {
+        at += 1;
+        match byte {
+            b'"' => at = behind_string(text, at),
+            b'{' | b'[' => depth += 1,
+            b',' | b'}' | b']' if depth == 0 => return at - 1,
+            b'}' | b']' => depth -= 1,
+            _ => {}
         }
     }
+    at
 }
 
 /// A valid JSON text for people to read: each member of an object on a line of its own, two spaces in for each level up
@@ -230,14 +248,20 @@ fn new_line(text: &mut Vec<u8>, level: usize) {
 /// The text that a JSON string stands for, borrowed where it has no escapes; `None` where the value is no string, or one
 /// that UTF-8 has no words for.
 #[must_use]
-pub fn borrowed_text(value: &RawValue) -> Option<Cow<'_, str>> {
-    serde_json::from_str::<Key<'_>>(value.get()).ok().map(|text| text.0)
+pub fn borrowed_text(value: &str) -> Option<Cow<'_, str>> {
+    serde_json::from_str::<Key<'_>>(value).ok().map(|text| text.0)
 }
 
 /// The text that a JSON string stands for; `None` where the value is no string. Half of a surrogate pair, which JSON can
 /// write and UTF-8 cannot, becomes a replacement character.
 #[must_use]
 pub fn text(value: &RawValue) -> Option<String> {
+    text_of(value.get())
+}
+
+/// The same of a value that is a valid JSON text.
+#[must_use]
+pub fn text_of(json: &str) -> Option<String> {
     struct TextVisitor;
     impl Visitor<'_> for TextVisitor {
         type Value = String;
@@ -254,7 +278,6 @@ pub fn text(value: &RawValue) -> Option<String> {
             Ok(String::from_utf8_lossy(bytes).into_owned())
         }
     }
-    let json = value.get();
     // Asked for bytes, the parser takes halves of pairs; it would also take an array of numbers.
     json.starts_with('"')
         .then(|| serde_json::Deserializer::from_str(json).deserialize_bytes(TextVisitor).ok())?
@@ -443,6 +466,25 @@ mod tests {
         }
         for open in ["\"abc", "\"abc\\", "\""] {
             assert_eq!(behind_string(open.as_bytes(), 1), open.len(), "{open}");
+        }
+    }
+
+    #[test]
+    fn keys_are_found_whatever_their_values_are() {
+        for text in [
+            "{}",
+            r#"{"a":1}"#,
+            r#"{"a":{"b":[1,{"c":"}"}],"d":{}},"e":[],"":"x\\","f":"\"},\"g\":","h":-1.5e3,"a":null}"#,
+            r#"{"\"a\":":"{","b\\":"["}"#,
+        ] {
+            let expected: Vec<String> =
+                members(text).unwrap().iter().map(|(key, _)| raw(&**key).get().to_owned()).collect();
+            let mut found: Vec<String> = Vec::new();
+            for key in keys(text).map(|key| format!("\"{key}\"")) {
+                found.retain(|earlier| *earlier != key);
+                found.push(key);
+            }
+            assert_eq!(found, expected, "{text}");
         }
     }
 

@@ -36,13 +36,10 @@ impl Room {
         Room(Arc::new(Semaphore::new(usize::try_from(units).unwrap_or(Semaphore::MAX_PERMITS))))
     }
 
-    async fn take(&self, length: u64) -> Result<Option<OwnedSemaphorePermit>, ApiError> {
-        if length <= SMALL {
-            return Ok(None);
-        }
+    async fn take(&self, length: u64) -> Result<OwnedSemaphorePermit, ApiError> {
         let units = u32::try_from(length.div_ceil(UNIT)).unwrap_or(u32::MAX);
         // The semaphore is never closed.
-        self.0.clone().acquire_many_owned(units).await.map(Some).map_err(|_| ApiError::unavailable())
+        self.0.clone().acquire_many_owned(units).await.map_err(|_| ApiError::unavailable())
     }
 }
 
@@ -135,9 +132,12 @@ where
     }
     let kept = declared.unwrap_or(MAX_BODY).min(keep);
     let deadline = Instant::now() + MAX_TIME;
-    let room = match tokio::time::timeout_at(deadline, room.take(kept)).await {
-        Ok(room) => room?,
-        Err(_) => return Err(ApiError::unavailable()),
+    let room = match kept {
+        ..=SMALL => None,
+        _ => match tokio::time::timeout_at(deadline, room.take(kept)).await {
+            Ok(room) => Some(room?),
+            Err(_) => return Err(ApiError::unavailable()),
+        },
     };
     match tokio::time::timeout_at(deadline, collect(body, keep, declared)).await {
         Ok(collected) => {

@@ -269,6 +269,9 @@ fn activation<'a>(entity: [Option<&'a str>; 2], slash: bool) -> Option<Resource<
 
 /// What is not UTF-8 becomes a character that no name has.
 fn decoded(segment: &str) -> Segment<'_> {
+    if !segment.bytes().any(|byte| byte == b'%') {
+        return Cow::Borrowed(segment);
+    }
     percent_decode_str(segment).decode_utf8_lossy()
 }
 

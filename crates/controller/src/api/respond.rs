@@ -182,6 +182,9 @@ impl Reply {
     }
 }
 
+/// How many headers most responses have: three for CORS, a type, the transaction's id, the activation's.
+const USUAL_HEADERS: usize = 6;
+
 /// Makes the response: body, CORS headers where they belong, transaction id (HTTP-11), activation id.
 pub(crate) fn respond(
     outcome: Result<Reply, ApiError>,
@@ -189,7 +192,7 @@ pub(crate) fn respond(
     transaction_header: &HeaderName,
     cors: bool,
 ) -> Response<Body> {
-    let mut headers = HeaderMap::with_capacity(8);
+    let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
     if cors {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, CORS_ORIGIN);
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, CORS_HEADERS);
@@ -275,12 +278,16 @@ fn activation_value(id: ActivationId) -> HeaderValue {
 
 /// Whether the client takes that type (ERR-10).
 pub(crate) fn accepts(headers: &HeaderMap, kind: &str) -> bool {
-    let mut given = headers.get_all(http::header::ACCEPT).iter().peekable();
-    if given.peek().is_none() {
-        return true;
+    let given = headers.get_all(http::header::ACCEPT);
+    let mut lines = given.iter();
+    match (lines.next(), lines.next()) {
+        (None, _) => return true,
+        // What clients say that do not care.
+        (Some(only), None) if only == "*/*" => return true,
+        _ => {}
     }
     let family = kind.split_once('/').map_or(kind, |(family, _)| family);
-    let ranges = given.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let ranges = given.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     // The most precise range that fits decides.
     let mut best: Option<(u8, bool)> = None;
     for range in ranges {

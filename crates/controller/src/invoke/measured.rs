@@ -1,6 +1,6 @@
 //! What `bench/gate` counts the instructions of in this part, and nothing else calls from outside.
 
-use super::parameters::{self, Defaults};
+use super::parameters::{self, Defaults, Given};
 use super::record::as_answer;
 use super::wish::Wish;
 use crate::Controller;
@@ -24,7 +24,7 @@ impl Merge {
     #[must_use]
     pub fn with(&self, payload: &str) -> Option<Raw> {
         let payload = parameters::check(payload).ok()?;
-        self.0.merge(Some(payload)).ok().map(|arguments| arguments.payload)
+        self.0.merge(Some(Given::Sent(payload))).ok().map(|arguments| arguments.payload)
     }
 }
 

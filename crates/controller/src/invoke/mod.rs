@@ -32,8 +32,8 @@ use crate::callbacks::{self, Promise, Wanted};
 use crate::entitlement;
 use crate::identities::{Caller, Place};
 use http::HeaderMap;
+use parameters::Given;
 use resolve::Found;
-use serde_json::value::RawValue;
 use std::sync::Arc;
 use types::{ActivationId, Privilege, TraceContext, TransactionId};
 use wish::Wish;
@@ -51,8 +51,8 @@ pub(crate) struct Call<'a> {
     pub(crate) id: ActivationId,
     /// Who invokes.
     pub(crate) caller: Arc<Caller>,
-    /// An object (see [`parameters::check`]).
-    pub(crate) payload: Option<&'a RawValue>,
+    /// With what.
+    pub(crate) payload: Option<Given<'a>>,
     /// The request.
     pub(crate) transaction: TransactionId,
     /// When it came, in milliseconds since 1970.
@@ -74,6 +74,7 @@ impl Controller {
             return Err(callbacks::blocking());
         }
         let (id, transaction, trace) = (self.new_activation_id(), transaction.clone(), trace(headers));
+        let arguments = arguments.map(Given::Sent);
         let call = Call { id, caller, payload: arguments, transaction, received, trace };
         let invocation = self.arrange(admission, call).await?;
         // Its bytes are in the arguments now; its room is for other requests while this one waits.

@@ -34,6 +34,15 @@ pub(crate) struct Arguments {
     pub(crate) locks: Option<Arc<[Lock]>>,
 }
 
+/// The payload of a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Given<'a> {
+    /// As a client sent it: an object (see [`check`]).
+    Sent(&'a RawValue),
+    /// An object without white space between its tokens, which several calls share.
+    Shared(&'a Raw),
+}
+
 /// One member of an object.
 #[derive(Debug)]
 struct Fragment {
@@ -95,13 +104,28 @@ impl Defaults {
         }
     }
 
-    /// The arguments with a client's payload, which is an object (see [`check`]).
-    pub(crate) fn merge(&self, payload: Option<&RawValue>) -> Result<Arguments, ApiError> {
+    /// The arguments with a payload, which may not set everything (INV-13).
+    pub(crate) fn merge(&self, payload: Option<Given<'_>>) -> Result<Arguments, ApiError> {
         let Some(payload) = payload else { return Ok(self.alone.clone()) };
         if self.run.is_empty() && self.init.is_empty() && self.immutable.is_empty() {
-            return Ok(Arguments { payload: json::compacted(payload), environment: None, locks: None });
+            let payload = match payload {
+                Given::Sent(sent) => json::compacted(sent),
+                Given::Shared(shared) => shared.clone(),
+            };
+            return Ok(Arguments { payload, environment: None, locks: None });
         }
-        let payload = json::compact(payload.get());
+        let payload = match payload {
+            Given::Sent(sent) => json::compact(sent.get()),
+            Given::Shared(shared) => Cow::Borrowed(shared.get()),
+        };
+        if self.init.is_empty()
+            && let Some(named) = self.named_in(&payload)
+        {
+            if named.iter().any(|key| self.is_immutable(key)) {
+                return Err(ApiError::parameters_not_allowed());
+            }
+            return Ok(self.overlaid_whole(&payload, |key| named.contains(&key)));
+        }
         let members = json::members(&payload).map_err(|error| ApiError::malformed_json(&error))?;
         if members.iter().any(|(key, _)| self.is_immutable(key)) {
             return Err(ApiError::parameters_not_allowed());
@@ -112,15 +136,12 @@ impl Defaults {
     /// The members of `payload` over the parameters.
     fn overlaid(&self, payload: &str, members: &[(Cow<'_, str>, &RawValue)]) -> Arguments {
         let given = |key: &str| members.iter().any(|(name, _)| name == key);
+        if self.init.is_empty() {
+            return self.overlaid_whole(payload, given);
+        }
         let left = |fragment: &&Fragment| !given(&fragment.key);
         let run = self.run.iter().filter(left).map(Fragment::text);
         let locks = self.locks_without(given);
-        if self.init.is_empty() {
-            // The payload's own text, without its braces.
-            let inner = payload.get(1..payload.len().saturating_sub(1)).unwrap_or_default();
-            let inner = Some(inner).filter(|inner| !inner.is_empty());
-            return Arguments { payload: json::object(run.chain(inner)), environment: None, locks };
-        }
         // What the payload says of an init parameter goes the same way as the parameter (RUN-10).
         let is_init = |key: &str| self.init.iter().any(|fragment| *fragment.key == *key);
         let (own_init, own_run): (Vec<_>, Vec<_>) = members.iter().partition(|(key, _)| is_init(key));
@@ -134,6 +155,31 @@ impl Defaults {
             environment: environment(init.chain(own_init.iter().map(String::as_str))),
             locks,
         }
+    }
+
+    /// The whole of `payload` over the parameters that it does not give, all of which go with the run.
+    fn overlaid_whole(&self, payload: &str, given: impl Fn(&str) -> bool) -> Arguments {
+        let run = self.run.iter().filter(|fragment| !given(&fragment.key)).map(Fragment::text);
+        // The payload's own text, without its braces.
+        let inner = payload.get(1..payload.len().saturating_sub(1)).unwrap_or_default();
+        let inner = Some(inner).filter(|inner| !inner.is_empty());
+        let locks = self.locks_without(&given);
+        Arguments { payload: json::object(run.chain(inner)), environment: None, locks }
+    }
+
+    /// Those keys of a payload that name parameters: mostly none or few. `None`: a key has escapes, so that it must be
+    /// read before it can be compared.
+    fn named_in<'a>(&self, payload: &'a str) -> Option<Vec<&'a str>> {
+        let mut named = Vec::new();
+        for key in json::keys(payload) {
+            if key.contains('\\') {
+                return None;
+            }
+            if self.is_immutable(key) || self.run.iter().any(|fragment| *fragment.key == *key) {
+                named.push(key);
+            }
+        }
+        Some(named)
     }
 
     /// The locks that hold when a payload has overridden some members (INV-11).
@@ -177,7 +223,7 @@ mod tests {
     }
 
     fn merged(parameters: &str, payload: Option<&str>) -> (String, Option<String>) {
-        let payload = payload.map(|text| check(text).unwrap());
+        let payload = payload.map(|text| Given::Sent(check(text).unwrap()));
         let arguments = defaults(parameters, false).merge(payload).unwrap();
         (arguments.payload.get().to_owned(), arguments.environment.map(|env| env.get().to_owned()))
     }
@@ -217,6 +263,29 @@ mod tests {
     }
 
     #[test]
+    fn inv_11_what_calls_share_is_merged_as_what_was_sent_is() {
+        let text = r#"{"a":2,"\u0062":{"x":1.0},"i":"y","c":[1]}"#;
+        let shared = json::parse(text).unwrap();
+        for parameters in [
+            "[]",
+            r#"[{"key":"a","value":1},{"key":"b","value":2},{"key":"d","value":3}]"#,
+            r#"[{"key":"d","value":1},{"key":"i","value":"x","init":true}]"#,
+        ] {
+            let merge = |given| {
+                let arguments = defaults(parameters, false).merge(Some(given)).unwrap();
+                (arguments.payload.get().to_owned(), arguments.environment.map(|env| env.get().to_owned()))
+            };
+            assert_eq!(
+                merge(Given::Shared(&shared)),
+                merge(Given::Sent(check(text).unwrap())),
+                "{parameters}"
+            );
+            let closed = defaults(parameters, true).merge(Some(Given::Shared(&shared)));
+            assert_eq!(closed.is_ok(), parameters == "[]", "{parameters}");
+        }
+    }
+
+    #[test]
     fn run_10_init_parameters_go_to_the_environment_wherever_they_come_from() {
         let parameters = r#"[{"key":"a","value":1},{"key":"i","value":"x","init":true}]"#;
         assert_eq!(merged(parameters, None), (r#"{"a":1}"#.to_owned(), Some(r#"{"i":"x"}"#.to_owned())));
@@ -234,7 +303,7 @@ mod tests {
             false,
         );
         let locked = |payload: Option<&str>| -> Vec<String> {
-            let arguments = defaults.merge(payload.map(|text| check(text).unwrap())).unwrap();
+            let arguments = defaults.merge(payload.map(|text| Given::Sent(check(text).unwrap()))).unwrap();
             let locks = arguments.locks.as_deref().unwrap_or_default();
             locks.iter().map(|lock| format!("{} {}", lock.key, lock.cipher)).collect()
         };
@@ -247,7 +316,7 @@ mod tests {
     #[test]
     fn inv_12_inv_13_what_is_final_cannot_be_set_unless_it_is_null() {
         let defaults = defaults(r#"[{"key":"a","value":1},{"key":"n","value":null}]"#, true);
-        let merge = |text| defaults.merge(Some(check(text).unwrap()));
+        let merge = |text| defaults.merge(Some(Given::Sent(check(text).unwrap())));
         let refused = merge(r#"{"\u0061":2}"#).unwrap_err();
         let text = "Request defines parameters that are not allowed (e.g., reserved properties).";
         assert_eq!(refused.text(), text);
@@ -275,8 +344,9 @@ mod tests {
     fn seq_18_a_sequence_keeps_its_parameters_to_itself() {
         let parameters =
             serde_json::from_str(r#"[{"key":"a","value":1},{"key":"i","value":2,"init":true}]"#).unwrap();
-        let merge =
-            |closed, text| Defaults::of_sequence(&parameters, closed).merge(Some(check(text).unwrap()));
+        let merge = |closed, text| {
+            Defaults::of_sequence(&parameters, closed).merge(Some(Given::Sent(check(text).unwrap())))
+        };
         let open = merge(false, r#"{"a":5}"#).unwrap();
         assert_eq!((open.payload.get(), open.environment.is_none()), (r#"{"a":5}"#, true));
         assert_eq!(merge(true, r#"{"b":5}"#).unwrap().payload.get(), r#"{"b":5}"#);
@@ -316,7 +386,7 @@ mod tests {
                 let parameters: Parameters = serde_json::from_value(Value::from(parameters)).unwrap();
                 let payload_value = Value::Object(payload.clone());
                 let text = if pretty { serde_json::to_string_pretty(&payload_value) } else { serde_json::to_string(&payload_value) }.unwrap();
-                let arguments = Defaults::new(&parameters, false).merge(Some(check(&text).unwrap())).unwrap();
+                let arguments = Defaults::new(&parameters, false).merge(Some(Given::Sent(check(&text).unwrap()))).unwrap();
                 let mut expected = below.clone();
                 expected.extend(payload);
                 let mut expected_environment = Map::new();
@@ -335,7 +405,7 @@ mod tests {
             fn no_payload_makes_it_panic(payload in ".{0,64}") {
                 if let Ok(payload) = check(&payload) {
                     defaults(r#"[{"key":"a","value":1,"init":true},{"key":"b","value":2}]"#, true)
-    .merge(Some(payload)).ok();
+    .merge(Some(Given::Sent(payload))).ok();
                 }
             }
         }

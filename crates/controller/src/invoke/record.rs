@@ -6,8 +6,8 @@ use rpc::{ActivationMessage, ExecutableAction, Phases, Refusal, Run};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use types::{
-    ActionLimits, Activation, ActivationId, ActivationResponse, Annotations, EntityPath, Identity,
-    StatusCode, TraceContext, json,
+    ActionLimits, Activation, ActivationId, ActivationResponse, AnnotationValue, Annotations, EntityPath,
+    Identity, StatusCode, TraceContext, json,
 };
 
 /// The completion did not come.
@@ -96,7 +96,7 @@ impl Ended<'_> {
         if let Some(memory) = self.memory {
             annotations.push("limits", json::raw(&ActionLimits { memory, ..action.limits }));
         }
-        annotations.push("traceId", json::raw(&self.trace.trace_id()));
+        annotations.push("traceId", AnnotationValue::id(self.trace.trace_id()));
         Activation {
             namespace: EntityPath::of_namespace(&self.caller.namespace.name),
             name: action.name.name.clone(),

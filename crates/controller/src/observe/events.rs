@@ -81,9 +81,10 @@ impl Events {
         }
     }
 
-    /// Whether anybody reads, or may be about to come back.
-    pub(super) fn wanted(&self, now: u64) -> bool {
-        self.readers.load(Ordering::Relaxed) > 0 || now < self.wanted_until.load(Ordering::Relaxed)
+    /// Whether anybody reads, or may be about to come back. Where nobody has read yet, the time is not asked for.
+    pub(super) fn wanted(&self, now: impl FnOnce() -> u64) -> bool {
+        let until = || self.wanted_until.load(Ordering::Relaxed);
+        self.readers.load(Ordering::Relaxed) > 0 || (until() > 0 && now() < until())
     }
 
     /// How many read.
@@ -160,7 +161,7 @@ impl Reader {
         let changed = events.next.lock().as_ref()?.subscribe();
         let mut ring = events.ring.lock();
         let now = clock.unix_millis();
-        if !events.wanted(now) {
+        if !events.wanted(|| now) {
             *ring = Ring { run: now, kept: VecDeque::new(), next: 0 };
         }
         if events.readers.fetch_add(1, Ordering::SeqCst) >= MOST_READERS {
@@ -275,14 +276,14 @@ mod tests {
         let batch = reader.next().await.unwrap();
         let last = reader.id(&batch.events[1]);
         drop(reader);
-        assert!(events.wanted(clock.unix_millis()), "it may be about to come back");
+        assert!(events.wanted(|| clock.unix_millis()), "it may be about to come back");
         let mut reader = Reader::new(&events, &clock).unwrap();
         reader.resume(&last);
         let batch = reader.next().await.unwrap();
         assert_eq!((batch.gap, batch.events[0].number), (None, 2));
         drop(reader);
         time.advance(Duration::from_millis(AFTERGLOW));
-        assert!(!events.wanted(clock.unix_millis()), "nobody reads");
+        assert!(!events.wanted(|| clock.unix_millis()), "nobody reads");
         // What happened meanwhile was told to nobody, and not counted either.
         let mut reader = Reader::new(&events, &clock).unwrap();
         reader.resume(&last);

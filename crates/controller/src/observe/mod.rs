@@ -15,6 +15,7 @@ use engine::throttle::Throttled;
 use events::Events;
 use facts::Facts;
 use http::StatusCode;
+use serde::Serialize;
 use std::sync::Arc;
 use types::{Activation, ControllerId, Identity};
 
@@ -35,8 +36,7 @@ impl Observer {
 
     /// An activation of `caller` has ended; told once for each record, whether it is kept or not.
     pub(crate) fn ended(&self, caller: &Identity, record: &Activation) {
-        let now = self.clock.unix_millis();
-        let wanted = self.events.wanted(now);
+        let wanted = self.wanted();
         if !wanted && self.measures.is_none() {
             return;
         }
@@ -46,16 +46,15 @@ impl Observer {
             measures.ended(caller, &facts);
         }
         if wanted {
-            self.events.tell(caller, "Activation", now, &facts);
+            self.tell(caller, "Activation", &facts);
         }
     }
 
     /// An invocation of `caller` was let in; with it, so many are in flight (EVT-03).
     pub(crate) fn admitted(&self, caller: &Identity, in_flight: u32) {
-        let now = self.clock.unix_millis();
-        if self.events.wanted(now) {
+        if self.wanted() {
             let metric = facts::Metric { metric_name: "ConcurrentInvocations", metric_value: in_flight };
-            self.events.tell(caller, "Metric", now, &metric);
+            self.tell(caller, "Metric", &metric);
         }
     }
 
@@ -65,14 +64,22 @@ impl Observer {
         if let Some(measures) = &self.measures {
             measures.refused(namespace, throttled);
         }
-        let now = self.clock.unix_millis();
-        if self.events.wanted(now) {
+        if self.wanted() {
             let metric_name = match throttled {
                 Throttled::Rate { .. } => "TimedRateLimit",
                 Throttled::Concurrency { .. } => "ConcurrentRateLimit",
             };
-            self.events.tell(caller, "Metric", now, &facts::Metric { metric_name, metric_value: 1 });
+            self.tell(caller, "Metric", &facts::Metric { metric_name, metric_value: 1 });
         }
+    }
+
+    /// Whether anybody is to hear of events.
+    fn wanted(&self) -> bool {
+        self.events.wanted(|| self.clock.unix_millis())
+    }
+
+    fn tell<T: Serialize>(&self, caller: &Identity, kind: &'static str, body: &T) {
+        self.events.tell(caller, kind, self.clock.unix_millis(), body);
     }
 
     /// A request was answered with this status.

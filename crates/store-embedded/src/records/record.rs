@@ -67,11 +67,9 @@ pub(crate) fn encode(record: &Activation) -> Result<Encoded, StoreError> {
     out.extend_from_slice(namespace.as_bytes());
     out.extend_from_slice(path.as_bytes());
     let begin = out.len();
-    record.write_summary_json(out);
-    let end = out.len();
+    let end = record.write_summary_and_json(out);
     let length = u32::try_from(end - begin).map_err(too_long)?;
     out[summary_length..summary_length + 4].copy_from_slice(&length.to_be_bytes());
-    record.write_json(out);
     let frame = frame.finish().ok_or_else(|| failed("it is longer than 4 GB".into()))?;
     Ok(Encoded { frame, id, start: record.start, namespace, path, summary: begin..end })
 }

@@ -1,11 +1,11 @@
-use crate::index::{Place, RecordIndex};
+use crate::index::{HashMap, Place, RecordIndex};
 use crate::{ActivationQuery, ActivationStore, Intent, StoreError, Ticket, Unfinished};
 use async_trait::async_trait;
 use base::clock::Clock;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ use types::{Activation, ActivationId};
 pub struct RecordLimits {
     /// How many.
     pub records: usize,
-    /// How many bytes their texts have together.
+    /// How many bytes their texts have together, about.
     pub bytes: u64,
     /// How long after its start a record is kept.
     pub age: Duration,
@@ -38,17 +38,27 @@ pub struct MemoryActivationStore {
     records: Mutex<Records>,
 }
 
+/// A record as it came: most are never asked for, so texts are written when they are.
 struct Record {
-    namespace: String,
+    record: Arc<Activation>,
     path: String,
-    start: u64,
-    text: Bytes,
-    summary: Bytes,
 }
 
 impl Record {
+    fn namespace(&self) -> &str {
+        self.record.namespace.root()
+    }
+
     fn bytes(&self) -> u64 {
-        (self.text.len() + self.summary.len()) as u64
+        (self.record.json_room() + self.record.summary_json_room()) as u64
+    }
+
+    fn text(&self) -> Bytes {
+        written(|out| self.record.write_json(out))
+    }
+
+    fn summary(&self) -> Bytes {
+        written(|out| self.record.write_summary_json(out))
     }
 }
 
@@ -114,16 +124,10 @@ impl ActivationStore for MemoryActivationStore {
     }
 
     fn store(&self, record: Arc<Activation>) -> Result<Ticket, StoreError> {
-        let kept = Record {
-            namespace: record.namespace.root().to_owned(),
-            path: record.path_in_namespace(),
-            start: record.start,
-            text: written(|out| record.write_json(out)),
-            summary: written(|out| record.write_summary_json(out)),
-        };
+        let kept = Record { path: record.path_in_namespace(), record };
         let oldest = self.oldest();
         let mut records = self.records.lock();
-        records.insert(record.activation_id, kept);
+        records.insert(kept);
         records.evict(&self.limits, oldest);
         Ok(self.ticket())
     }
@@ -138,17 +142,17 @@ impl ActivationStore for MemoryActivationStore {
 
     async fn get(&self, namespace: &str, id: ActivationId) -> Result<Option<Bytes>, StoreError> {
         Ok(self.read(|records| {
-            let record = records.by_id.get(&id).filter(|record| record.namespace == namespace);
-            record.map(|record| record.text.clone())
+            let record = records.by_id.get(&id).filter(|record| record.namespace() == namespace);
+            record.map(Record::text)
         }))
     }
 
     async fn list(&self, query: &ActivationQuery) -> Result<Vec<Bytes>, StoreError> {
-        Ok(self.read(|records| records.page(query, |record| record.text.clone())))
+        Ok(self.read(|records| records.page(query, Record::text)))
     }
 
     async fn summaries(&self, query: &ActivationQuery) -> Result<Vec<Bytes>, StoreError> {
-        Ok(self.read(|records| records.page(query, |record| record.summary.clone())))
+        Ok(self.read(|records| records.page(query, Record::summary)))
     }
 
     async fn count(&self, query: &ActivationQuery) -> Result<u64, StoreError> {
@@ -161,12 +165,13 @@ impl ActivationStore for MemoryActivationStore {
 }
 
 impl Records {
-    fn insert(&mut self, id: ActivationId, record: Record) {
+    fn insert(&mut self, record: Record) {
+        let (id, start) = (record.record.activation_id, record.record.start);
         if self.by_id.contains_key(&id) {
             return;
         }
-        self.index.insert(&record.namespace, &record.path, record.start, id);
-        self.by_start.insert((Reverse(record.start), id));
+        self.index.insert(record.namespace(), &record.path, start, id);
+        self.by_start.insert((Reverse(start), id));
         self.bytes += record.bytes();
         self.by_id.insert(id, record);
     }
@@ -184,8 +189,9 @@ impl Records {
     fn remove(&mut self, id: ActivationId) {
         let Some(record) = self.by_id.remove(&id) else { return };
         self.bytes -= record.bytes();
-        self.by_start.remove(&(Reverse(record.start), id));
-        self.index.remove(&record.namespace, &record.path, record.start, id);
+        let start = record.record.start;
+        self.by_start.remove(&(Reverse(start), id));
+        self.index.remove(record.namespace(), &record.path, start, id);
     }
 
     fn page(&self, query: &ActivationQuery, show: impl Fn(&Record) -> Bytes) -> Vec<Bytes> {

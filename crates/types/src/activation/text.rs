@@ -1,6 +1,6 @@
 //! A record's JSON, written straight into a buffer.
 //!
-//! Every activation's record is written two or three times (its summary, the whole, the answer of a blocking call). What is
+//! Every activation's record is written two or three times (the whole, its summary, the answer of a blocking call). What is
 //! written here is what serde writes, to the byte, for a third of the instructions: names of fields are whole pieces of
 //! text, and most values need no escapes.
 
@@ -8,6 +8,7 @@ use super::{Activation, ActivationResponse};
 use crate::json::{write_number, write_text};
 use crate::{ActivationId, Annotations, SemVer};
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// What is in every record beside the values that are counted, in bytes: names of fields, ids, times.
 const FIELDS: usize = 380;
@@ -42,15 +43,16 @@ impl Activation {
 
     /// Writes the full record, as its serialization is (ATV-06).
     pub fn write_json(&self, out: &mut Vec<u8>) {
-        self.write(&self.logs, out);
+        self.write(&self.logs, None, out);
     }
 
     /// The same with no logs.
     pub fn write_json_without_logs(&self, out: &mut Vec<u8>) {
-        self.write(&[], out);
+        self.write(&[], None, out);
     }
 
-    fn write(&self, logs: &[String], out: &mut Vec<u8>) {
+    /// `annotations`: where in `out` they are already.
+    fn write(&self, logs: &[String], annotations: Option<Range<usize>>, out: &mut Vec<u8>) {
         out.reserve(self.room(logs));
         self.write_names(out);
         out.extend_from_slice(b",\"version\":");
@@ -78,20 +80,38 @@ impl Activation {
             write_text(out, line);
         }
         out.extend_from_slice(b"],\"annotations\":");
-        write_annotations(out, &self.annotations);
+        match annotations {
+            Some(written) => out.extend_from_within(written),
+            None => write_annotations(out, &self.annotations),
+        }
         write_publish(out, self.publish);
         out.push(b'}');
     }
 
     /// Writes the summary, as its serialization is (LIST-11).
     pub fn write_summary_json(&self, out: &mut Vec<u8>) {
+        self.write_summary(out);
+    }
+
+    /// Writes the summary and behind it the full record, and says where that begins. What is the same in both is made once.
+    pub fn write_summary_and_json(&self, out: &mut Vec<u8>) -> usize {
+        let annotations = self.write_summary(out);
+        let begin = out.len();
+        self.write(&self.logs, Some(annotations), out);
+        begin
+    }
+
+    /// Says where in `out` the annotations are.
+    fn write_summary(&self, out: &mut Vec<u8>) -> Range<usize> {
         out.reserve(self.summary_json_room());
         self.write_names(out);
         out.extend_from_slice(b",\"version\":");
         write_version(out, self.version);
         write_publish(out, self.publish);
         out.extend_from_slice(b",\"annotations\":");
+        let begin = out.len();
         write_annotations(out, &self.annotations);
+        let annotations = begin..out.len();
         write_id(out, b",\"activationId\":\"", self.activation_id);
         write_field(out, b",\"start\":", self.start);
         if let Some(cause) = self.cause {
@@ -103,6 +123,7 @@ impl Activation {
             write_field(out, b",\"statusCode\":", self.response.status as u64);
         }
         out.push(b'}');
+        annotations
     }
 
     /// Writes how both begin.
@@ -233,6 +254,10 @@ mod tests {
             assert_eq!(written(|out| record.write_json(out)), by_serde);
             let by_serde = serde_json::to_string(&record.summary()).expect("a summary is JSON");
             assert_eq!(written(|out| record.write_summary_json(out)), by_serde);
+            let mut both = b"before".to_vec();
+            let begin = record.write_summary_and_json(&mut both);
+            assert_eq!(both[6..begin], *written(|out| record.write_summary_json(out)).as_bytes());
+            assert_eq!(both[begin..], *written(|out| record.write_json(out)).as_bytes());
             let bare = Activation { logs: Vec::new(), ..record.clone() };
             let by_serde = serde_json::to_string(&bare).expect("a record is JSON");
             assert_eq!(written(|out| record.write_json_without_logs(out)), by_serde);

@@ -9,7 +9,7 @@ mod intent;
 
 pub(super) use intent::is_fire;
 
-use super::parameters::{self, Defaults};
+use super::parameters::{self, Defaults, Given};
 use super::primitive::keeps_records;
 use super::{Call, blocking, check_payload};
 use crate::Controller;
@@ -31,8 +31,9 @@ use store::{Intent, StoreError, Ticket};
 use tokio::sync::{Semaphore, oneshot};
 use types::json::{self, Raw};
 use types::{
-    Activation, ActivationId, ActivationResponse, Annotations, EntityPath, FullyQualifiedName, Parameter,
-    Parameters, Privilege, RuleLinks, RuleStatus, SemVer, TraceContext, TransactionId,
+    Activation, ActivationId, ActivationResponse, AnnotationValue, Annotations, EntityPath,
+    FullyQualifiedName, Parameter, Parameters, Privilege, RuleLinks, RuleStatus, SemVer, TraceContext,
+    TransactionId,
 };
 
 /// Fires that go on after their answers at the same time, so that they hold this many payloads at the most. One more is refused with 503, and providers of feeds try that
@@ -226,7 +227,7 @@ impl Controller {
         let (caller, received) = (fire.caller.clone(), self.clock.unix_millis());
         let length = fire.arguments.get().len() as u64;
         let admission = self.admit_invocation(&caller, &target, length, received).await?;
-        let (payload, transaction) = (Some(&*fire.arguments), fire.transaction.clone());
+        let (payload, transaction) = (Some(Given::Shared(&fire.arguments)), fire.transaction.clone());
         let trace = Some(fire.trace.clone());
         let call = Call { id, caller, payload, transaction, received, trace };
         self.invoke_of_rule(self.arrange(admission, call).await?).await
@@ -288,7 +289,7 @@ impl Fire {
     /// The trigger's record (TRG-12): it has no end.
     fn record(&self, response: ActivationResponse, logs: Vec<String>) -> Activation {
         let mut annotations = Annotations::new();
-        annotations.push("traceId", json::raw(&self.trace.trace_id()));
+        annotations.push("traceId", AnnotationValue::id(self.trace.trace_id()));
         Activation {
             namespace: EntityPath::of_namespace(self.caller.namespace()),
             name: self.trigger.name.clone(),
@@ -309,7 +310,7 @@ impl Fire {
 
 /// What every action gets: the trigger's parameters, the headers, and over both the payload (TRG-10).
 fn arguments(parameters: &Parameters, payload: Option<&RawValue>) -> Result<Raw, ApiError> {
-    Defaults::new(parameters, false).merge(payload).map(|arguments| arguments.payload)
+    Defaults::new(parameters, false).merge(payload.map(Given::Sent)).map(|arguments| arguments.payload)
 }
 
 /// The parameters of a trigger with the headers over them. All of them go with each run: a trigger initialises nothing.
