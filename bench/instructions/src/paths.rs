@@ -15,8 +15,10 @@ use std::time::Duration;
 type Path = fn(&mut Counted);
 
 /// By name.
-const PATHS: [(&str, Path); 10] = [
+const PATHS: [(&str, Path); 12] = [
     ("answer", record::answer),
+    ("detached", platform::detached),
+    ("fire", platform::fire),
     ("invoke", platform::invoke),
     ("line", line::call),
     ("merge", request::merge),

@@ -7,7 +7,7 @@ use base::clock::TestClock;
 use base::shutdown::Shutdown;
 use bytes::Bytes;
 use container::fake::Echo;
-use http::{Method, Request};
+use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use parking_lot::Mutex;
 use rpc::{
@@ -18,10 +18,14 @@ use scheduler::Scheduler;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
+use store::ActivationQuery;
 use testkit::{Cluster, ClusterConfig};
 use types::{
     ActivationId, ContainerId, EntityName, FullyQualifiedName, InvokerId, QueueKey, Revision, SchedulerId,
 };
+
+/// How many rules a trigger has.
+const RULES: usize = 10;
 
 /// A blocking invocation of a warm action through the REST API: request, queue, container, record, answer.
 pub(super) fn invoke(counted: &mut Counted) {
@@ -54,11 +58,92 @@ pub(super) fn invoke(counted: &mut Counted) {
 }
 
 fn invocation(number: usize) -> Request<Full<Bytes>> {
+    post("actions/resize?blocking=true", number)
+}
+
+/// An invocation that nobody waits for, of ten warm actions in turn: request, intent, queue, scripted container, record.
+pub(super) fn detached(counted: &mut Counted) {
+    accepted(counted, 1, 1, |number| post(&format!("actions/part{}", number % RULES), number));
+}
+
+/// A tenth of a fire of a trigger with ten rules, each with a warm action of its own: request, intent, ten invocations as
+/// above, and the record of the fire.
+pub(super) fn fire(counted: &mut Counted) {
+    accepted(counted, RULES as u64, 1 + RULES as u64, |number| post("triggers/upload", number));
+}
+
+/// What is accepted and then goes on, each time until so many records of it are kept; one request is so many operations.
+fn accepted(
+    counted: &mut Counted,
+    operations: u64,
+    records: u64,
+    request: impl Fn(usize) -> Request<Full<Bytes>>,
+) {
+    const WARM: usize = 100;
+    const OPERATIONS: usize = 500;
+    /// More than any operation takes that is warm.
+    const STEPS: u64 = 100;
+    let runtime = runtime();
+    // Room for a container of each action.
+    let pool = engine::pool::Config { memory: 256 * RULES as u64, ..engine::pool::Config::default() };
+    let config = ClusterConfig { pool, ..ClusterConfig::default() };
+    let cluster = runtime.block_on(Cluster::start(config, Echo));
+    runtime.block_on(rules(&cluster));
+    let mut requests: Vec<_> = (0..WARM + OPERATIONS).map(request).collect();
+    let mut answers = Vec::with_capacity(WARM + OPERATIONS);
+    let (namespace, name, since, upto) = ("guest".to_owned(), None, None, None);
+    let all = ActivationQuery { namespace, name, since, upto, skip: 0, limit: 0 };
+    let kept = async || cluster.activations.count(&all).await.expect("the store is in memory");
+    let mut expected = runtime.block_on(kept());
+    let mut go = |operations| {
+        runtime.block_on(async {
+            for request in requests.drain(..operations) {
+                answers.push(cluster.controller.handle(request).await.status());
+                expected += records;
+                let mut steps = 0;
+                while kept().await < expected {
+                    steps += 1;
+                    assert!(steps < 2 * STEPS, "records are missing: {:?}", answers.last());
+                    match steps {
+                        ..STEPS => tokio::task::yield_now().await,
+                        // So that the clock goes on: a container is still to be made or resumed.
+                        _ => tokio::time::sleep(Duration::from_millis(1)).await,
+                    }
+                }
+            }
+        });
+    };
+    go(WARM);
+    counted.count(OPERATIONS as u64 * operations, || go(OPERATIONS));
+    assert!(answers.iter().all(|answer| *answer == StatusCode::ACCEPTED), "{answers:?}");
+    assert_eq!(cluster.factory.made().len(), RULES, "each action has one container");
+}
+
+/// Makes a trigger, and rules that lead from it to warm actions.
+async fn rules(cluster: &Cluster) {
+    let put = async |path: String, body: serde_json::Value| {
+        let path = format!("/api/v1/namespaces/_/{path}");
+        let reply = cluster.request(Method::PUT, &path, body.to_string()).await;
+        assert!(reply.status.is_success(), "{reply:?}");
+    };
+    put("triggers/upload".to_owned(), json!({})).await;
+    for number in 0..RULES {
+        let action = format!("part{number}");
+        let made = cluster.put_action(&action, json!({})).await;
+        assert!(made.status.is_success(), "{made:?}");
+        put(format!("rules/rule{number}"), json!({"trigger": "/_/upload", "action": format!("/_/{action}")}))
+            .await;
+        let warmed = cluster.invoke(&action, "blocking=true", json!({})).await;
+        assert_eq!(warmed.status, StatusCode::OK, "{warmed:?}");
+    }
+}
+
+fn post(path: &str, number: usize) -> Request<Full<Bytes>> {
     // As long each time.
     let payload = format!(r#"{{"image": "cat.png", "number": {}}}"#, 100_000 + number);
     let request = Request::builder()
         .method(Method::POST)
-        .uri("/api/v1/namespaces/_/actions/resize?blocking=true")
+        .uri(format!("/api/v1/namespaces/_/{path}"))
         .header("host", "api.example.org")
         .header("authorization", authorization())
         .header("content-type", "application/json")
