@@ -10,10 +10,11 @@ use parking_lot::Mutex;
 use secrets::ShortKeys;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use store::subject::{Authenticated, find_identity, find_owner};
 use store::{ArtifactStore, StoreError};
+use types::json::{self, Raw};
 use types::{AuthKey, EntityName, Identity, LimitBounds, SystemLimits, UserLimits};
 
 /// Namespaces whose use is counted before idle ones are forgotten.
@@ -24,6 +25,8 @@ const COUNTED_NAMESPACES: usize = 4096;
 pub(crate) struct Caller {
     /// Who.
     pub(crate) identity: Arc<Identity>,
+    /// The same as JSON, once an intent needs it.
+    written: OnceLock<Raw>,
     /// What its namespace may do (LIM-10).
     pub(crate) limits: SystemLimits,
     /// How often.
@@ -38,6 +41,11 @@ pub(crate) struct Caller {
 pub(crate) struct Place(Arc<Mutex<Usage>>);
 
 impl Caller {
+    /// Who it is, as JSON.
+    pub(crate) fn written(&self) -> &Raw {
+        self.written.get_or_init(|| json::raw(&*self.identity))
+    }
+
     /// The namespace of its credentials.
     pub(crate) fn namespace(&self) -> &EntityName {
         &self.identity.namespace.name
@@ -185,6 +193,7 @@ impl Identities {
             usage: self.usage(&identity.namespace.name),
             limits,
             identity,
+            written: OnceLock::new(),
             observer: self.observer.clone(),
         })
     }

@@ -139,7 +139,10 @@ pub struct Texts {
 
 /// Texts that are made when they are first asked for. A copy of an action, which may be changed, makes its own.
 #[derive(Debug, Default)]
-pub struct Remembered(OnceLock<Texts>);
+pub struct Remembered {
+    texts: OnceLock<Texts>,
+    intent: OnceLock<Raw>,
+}
 
 impl Clone for Remembered {
     fn clone(&self) -> Remembered {
@@ -150,7 +153,7 @@ impl Clone for Remembered {
 impl ExecutableAction {
     /// What is said of it again and again.
     pub fn texts(&self) -> &Texts {
-        self.texts.0.get_or_init(|| Texts {
+        self.texts.texts.get_or_init(|| Texts {
             absolute: Arc::from(format!("/{}", self.name)),
             version: Arc::from(self.version.to_string()),
             path: json::raw(&format_args!("{}", self.name)),
@@ -158,6 +161,11 @@ impl ExecutableAction {
             limits: json::raw(&self.limits),
             binding: self.binding.as_ref().map(json::raw),
         })
+    }
+
+    /// What the intent of each activation says of it: what `write` makes of it the first time.
+    pub fn in_intents(&self, write: impl FnOnce(&ExecutableAction) -> Raw) -> &Raw {
+        self.texts.intent.get_or_init(|| write(self))
     }
 }
 

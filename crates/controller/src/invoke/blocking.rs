@@ -49,7 +49,7 @@ impl Controller {
     /// Writes an intent for an activation that goes on, whose id a client is to be given.
     pub(super) async fn promise(&self, message: &ActivationMessage, kind: Kind) -> Result<(), ApiError> {
         if keeps_records(&message.caller) {
-            self.activations.accept(intent::write(message, kind)?)?;
+            self.activations.accept(intent::write(message, &json::raw(&*message.caller), kind)?)?;
             // It may be running, so that another process must not run it again.
             let ticket = self.activations.started(message.activation_id)?;
             self.activations.durable(ticket).await?;

@@ -8,20 +8,20 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::sync::Arc;
 use store::{Intent, StoreError};
-use types::json::Raw;
+use types::json::{self, Raw};
 use types::{
     ActionLimits, ActivationId, ControllerId, EntityPath, FullyQualifiedName, Identity, Lock, QueueKey,
     Revision, SemVer, TraceContext, TransactionId,
 };
 
-/// The body of an intent. The caller is kept whole, because the limits are those at the time of the request; an identity
+/// The body of an intent. Caller and action are the same in many, and so written once. The caller is kept whole, because the limits are those at the time of the request; an identity
 /// has no key in it.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Body<'a> {
+struct Body<'a, C, A> {
     transaction: Cow<'a, TransactionId>,
-    caller: Cow<'a, Identity>,
-    action: Action<'a>,
+    caller: C,
+    action: A,
     #[serde(borrow)]
     payload: &'a RawValue,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
@@ -56,23 +56,26 @@ struct Action<'a> {
     slots: u32,
 }
 
-/// The intent of an activation.
-pub(super) fn write(message: &ActivationMessage, kind: Kind) -> Result<Intent, StoreError> {
-    let action = &message.action;
+fn written(action: &ExecutableAction) -> Raw {
+    json::raw(&Action {
+        name: Cow::Borrowed(&action.name),
+        binding: action.binding.as_ref().map(Cow::Borrowed),
+        version: action.version,
+        revision: action.revision,
+        kind: Cow::Borrowed(&action.kind),
+        image: action.image.as_deref().map(Cow::Borrowed),
+        limits: action.limits,
+        provide_api_key: action.provide_api_key,
+        slots: action.slots,
+    })
+}
+
+/// The intent of an activation; `caller` is its caller, written.
+pub(super) fn write(message: &ActivationMessage, caller: &Raw, kind: Kind) -> Result<Intent, StoreError> {
     let body = Body {
         transaction: Cow::Borrowed(&message.transaction_id),
-        caller: Cow::Borrowed(&message.caller),
-        action: Action {
-            name: Cow::Borrowed(&action.name),
-            binding: action.binding.as_ref().map(Cow::Borrowed),
-            version: action.version,
-            revision: action.revision,
-            kind: Cow::Borrowed(&action.kind),
-            image: action.image.as_deref().map(Cow::Borrowed),
-            limits: action.limits,
-            provide_api_key: action.provide_api_key,
-            slots: action.slots,
-        },
+        caller: &**caller,
+        action: &**message.action.in_intents(written),
         payload: &message.payload,
         environment: message.environment.as_deref(),
         locks: message.locks.as_deref().map(Cow::Borrowed),
@@ -94,7 +97,7 @@ pub(super) fn read(
     intent: &Intent,
     controller: ControllerId,
 ) -> Result<(ActivationMessage, Kind), serde_json::Error> {
-    let body: Body<'_> = serde_json::from_slice(&intent.body)?;
+    let body: Body<'_, Cow<'_, Identity>, Action<'_>> = serde_json::from_slice(&intent.body)?;
     let raw = |text: &RawValue| Raw::from(text.to_owned());
     let caller = body.caller.into_owned();
     let name = body.action.name.into_owned();

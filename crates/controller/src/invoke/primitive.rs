@@ -75,7 +75,11 @@ impl Controller {
         let ready = self.ready(invocation, false);
         let id = ready.message.activation_id;
         let ticket = match ready.message.journaled {
-            true => Some(self.activations.accept(intent::write(&ready.message, Kind::of(&ready.action))?)?),
+            true => Some(self.activations.accept(intent::write(
+                &ready.message,
+                ready.caller.written(),
+                Kind::of(&ready.action),
+            )?)?),
             false => None,
         };
         // From here on a client that goes away does not stop it: the activation is submitted all the same.

@@ -15,12 +15,12 @@ use types::{FullyQualifiedName, Identity, Parameters, SemVer, TraceContext, Tran
 /// The body of the intent. The caller is kept whole, as in the intents of actions.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Body<'a> {
+struct Body<'a, C> {
     /// Nothing but a fire has it.
     trigger: Cow<'a, FullyQualifiedName>,
     version: SemVer,
     transaction: Cow<'a, TransactionId>,
-    caller: Cow<'a, Identity>,
+    caller: C,
     parameters: Cow<'a, Parameters>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     payload: Option<&'a RawValue>,
@@ -35,7 +35,7 @@ pub(super) fn write(fire: &Fire) -> Result<Intent, StoreError> {
         trigger: Cow::Borrowed(&fire.trigger),
         version: fire.version,
         transaction: Cow::Borrowed(&fire.transaction),
-        caller: Cow::Borrowed(&fire.caller.identity),
+        caller: &**fire.caller.written(),
         parameters: Cow::Borrowed(&fire.parameters),
         payload: fire.payload.as_deref(),
         rules: Cow::Borrowed(&fire.rules),
@@ -59,7 +59,7 @@ pub(in crate::invoke) fn is_fire(intent: &Intent) -> bool {
 /// The fire of an intent.
 pub(super) fn read(intent: &Intent, identities: &Identities) -> Result<Fire, StoreError> {
     let id = intent.activation_id;
-    let body: Body<'_> = serde_json::from_slice(&intent.body)
+    let body: Body<'_, Cow<'_, Identity>> = serde_json::from_slice(&intent.body)
         .map_err(|error| StoreError::new(format!("read the intent of fire {id}"), error))?;
     let parameters = body.parameters.into_owned();
     let arguments = super::arguments(&parameters, body.payload)
