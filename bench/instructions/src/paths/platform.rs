@@ -1,21 +1,24 @@
 //! Whole ways through the roles, joined as in standalone, with stores in memory and scripted containers.
 
 use super::request::authorization;
-use super::{RUN, runtime};
+use super::{LARGE, RUN, runtime};
 use crate::counted::Counted;
 use base::clock::TestClock;
 use base::shutdown::Shutdown;
 use bytes::Bytes;
 use container::fake::Echo;
+use futures_util::stream;
 use http::{Method, Request};
-use http_body_util::{BodyExt, Full};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody};
 use parking_lot::Mutex;
 use rpc::{
     ActivationMessage, Epoch, InvokerCapacity, InvokerLink, LocalDirectory, Order, Report, ReportKind,
     SchedulerLink,
 };
 use scheduler::Scheduler;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use testkit::{Cluster, ClusterConfig};
@@ -25,15 +28,55 @@ use types::{
 
 /// A blocking invocation of a warm action through the REST API: request, queue, container, record, answer.
 pub(super) fn invoke(counted: &mut Counted) {
-    const WARM: usize = 100;
-    const OPERATIONS: usize = 500;
+    // As long each time.
+    let payload = |number: usize| format!(r#"{{"image": "cat.png", "number": {}}}"#, 100_000 + number);
+    let requests = (0..600).map(payload).map(|text| invocation(text.len(), Full::new(Bytes::from(text))));
+    invoke_all(
+        counted,
+        json!([{"key": "region", "value": "us"}]),
+        requests.collect(),
+        100,
+        |number, result| {
+            let expected = json!({"image": "cat.png", "number": 100_000 + number, "region": "us"});
+            assert_eq!(result, expected, "the function answers with its arguments");
+        },
+    );
+}
+
+/// The same with a great payload, which comes in the pieces that a connection reads.
+pub(super) fn invoke_large(counted: &mut Counted) {
+    const PIECE: usize = 64 << 10;
+    let payload = Bytes::from(format!(r#"{{"data":"{}"}}"#, "x".repeat(LARGE)));
+    let pieces = || {
+        let starts = (0..payload.len()).step_by(PIECE);
+        let pieces = starts.map(|start| payload.slice(start..payload.len().min(start + PIECE)));
+        pieces.map(|piece| Ok::<_, Infallible>(Frame::data(piece))).collect::<Vec<_>>()
+    };
+    let requests = (0..25).map(|_| invocation(payload.len(), StreamBody::new(stream::iter(pieces()))));
+    invoke_all(counted, json!([]), requests.collect(), 5, |_, result| {
+        assert_eq!(
+            result["data"].as_str().map(str::len),
+            Some(LARGE),
+            "the function answers with its arguments"
+        );
+    });
+}
+
+/// Sends the requests, the first `warm` of them uncounted; `check` looks at the result of each.
+fn invoke_all<B>(
+    counted: &mut Counted,
+    parameters: Value,
+    mut requests: Vec<Request<B>>,
+    warm: usize,
+    check: impl Fn(usize, Value),
+) where
+    B: http_body::Body,
+{
     let runtime = runtime();
     let cluster = runtime.block_on(Cluster::start(ClusterConfig::default(), Echo));
-    let parameters = json!([{"key": "region", "value": "us"}]);
     let put = runtime.block_on(cluster.put_action("resize", json!({ "parameters": parameters })));
     assert!(put.status.is_success(), "{put:?}");
-    let mut requests: Vec<_> = (0..WARM + OPERATIONS).map(invocation).collect();
-    let mut bodies = Vec::with_capacity(WARM + OPERATIONS);
+    let mut bodies = Vec::with_capacity(requests.len());
     let mut go = |operations| {
         runtime.block_on(async {
             for request in requests.drain(..operations) {
@@ -41,21 +84,19 @@ pub(super) fn invoke(counted: &mut Counted) {
                 bodies.push(response.into_body().collect().await);
             }
         });
+        requests.len()
     };
-    go(WARM);
-    counted.count(OPERATIONS as u64, || go(OPERATIONS));
+    let operations = go(warm);
+    counted.count(operations as u64, || assert_eq!(go(operations), 0, "all are sent"));
     for (number, body) in bodies.into_iter().enumerate() {
         let body = body.expect("the whole body is there").to_bytes();
-        let record: serde_json::Value = serde_json::from_slice(&body).expect("a record");
-        let result = json!({"image": "cat.png", "number": 100_000 + number, "region": "us"});
-        assert_eq!(record["response"]["result"], result, "the function answers with its arguments");
+        let mut record: Value = serde_json::from_slice(&body).expect("a record");
+        check(number, record["response"]["result"].take());
     }
     assert_eq!(cluster.factory.made().len(), 1, "one container serves all");
 }
 
-fn invocation(number: usize) -> Request<Full<Bytes>> {
-    // As long each time.
-    let payload = format!(r#"{{"image": "cat.png", "number": {}}}"#, 100_000 + number);
+fn invocation<B>(length: usize, body: B) -> Request<B> {
     let request = Request::builder()
         .method(Method::POST)
         .uri("/api/v1/namespaces/_/actions/resize?blocking=true")
@@ -63,8 +104,8 @@ fn invocation(number: usize) -> Request<Full<Bytes>> {
         .header("authorization", authorization())
         .header("content-type", "application/json")
         .header("accept", "*/*")
-        .header("content-length", payload.len())
-        .body(Full::new(Bytes::from(payload)));
+        .header("content-length", length)
+        .body(body);
     request.expect("a request")
 }
 
