@@ -87,7 +87,7 @@ impl<'de> Deserialize<'de> for Annotations {
         let malformed = |_| serde::de::Error::custom("annotations malformed!");
         let mut all = Annotations::new();
         for wire in Vec::<Wire>::deserialize(deserializer).map_err(malformed)? {
-            let value = wire.value.map_or_else(|| json::raw(&()), |value| json::compacted(&value));
+            let value = wire.value.map_or_else(|| json::raw(&()), |value| Raw::from(&*value));
             all.set(&wire.key, value);
         }
         Ok(all)

@@ -3,6 +3,8 @@
 use super::LARGE;
 use crate::counted::Counted;
 use controller::measured;
+use futures_util::FutureExt;
+use http_body_util::BodyExt;
 use rpc::{ActivationMessage, Phases, Run};
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -38,7 +40,9 @@ fn run() -> Run {
 pub(super) fn answer(counted: &mut Counted) {
     let message = ActivationMessage::for_tests();
     let mut runs: Vec<Run> = (0..WARM + OPERATIONS).map(|_| run()).collect();
-    let text = String::from_utf8(measured::answer(&message.record(run()))).expect("text");
+    let body = measured::answer(&message.record(run())).collect().now_or_never();
+    let bytes = body.expect("it is there").expect("all of it").to_bytes();
+    let text = String::from_utf8_lossy(&bytes);
     assert!(text.contains(r#""bytes":18342"#) && text.contains(r#""logs":[]"#), "{text}");
     let mut go = |operations| {
         for run in runs.drain(..operations) {

@@ -22,7 +22,8 @@ struct Body<'a> {
     transaction: Cow<'a, TransactionId>,
     caller: Cow<'a, Identity>,
     action: Action<'a>,
-    #[serde(borrow)]
+    /// Written by hand, because serde would look through it once more.
+    #[serde(borrow, skip_serializing)]
     payload: &'a RawValue,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     environment: Option<&'a RawValue>,
@@ -58,7 +59,10 @@ struct Action<'a> {
 
 /// The intent of an activation.
 pub(super) fn write(message: &ActivationMessage, kind: Kind) -> Result<Intent, StoreError> {
-    let action = &message.action;
+    let (action, activation_id) = (&message.action, message.activation_id);
+    let failed = |error| StoreError::new(format!("write the intent of activation {activation_id}"), error);
+    let environment = message.environment.as_deref().map(serde_json::from_str::<Box<RawValue>>);
+    let environment = environment.transpose().map_err(failed)?;
     let body = Body {
         transaction: Cow::Borrowed(&message.transaction_id),
         caller: Cow::Borrowed(&message.caller),
@@ -73,8 +77,8 @@ pub(super) fn write(message: &ActivationMessage, kind: Kind) -> Result<Intent, S
             provide_api_key: action.provide_api_key,
             slots: action.slots,
         },
-        payload: &message.payload,
-        environment: message.environment.as_deref(),
+        payload: RawValue::NULL,
+        environment: environment.as_deref(),
         locks: message.locks.as_deref().map(Cow::Borrowed),
         cause: message.cause,
         trace: Cow::Borrowed(&message.trace),
@@ -83,9 +87,8 @@ pub(super) fn write(message: &ActivationMessage, kind: Kind) -> Result<Intent, S
         blocking: message.blocking,
         kind,
     };
-    let activation_id = message.activation_id;
-    let body = serde_json::to_vec(&body)
-        .map_err(|error| StoreError::new(format!("write the intent of activation {activation_id}"), error))?;
+    let rest = serde_json::to_vec(&body).map_err(failed)?;
+    let body = [b"{\"payload\":", message.payload.get().as_bytes(), b",", &rest[1..]].concat();
     Ok(Intent { activation_id, body: Bytes::from(body) })
 }
 
@@ -95,7 +98,6 @@ pub(super) fn read(
     controller: ControllerId,
 ) -> Result<(ActivationMessage, Kind), serde_json::Error> {
     let body: Body<'_> = serde_json::from_slice(&intent.body)?;
-    let raw = |text: &RawValue| Raw::from(text.to_owned());
     let caller = body.caller.into_owned();
     let name = body.action.name.into_owned();
     let action = ExecutableAction {
@@ -119,8 +121,8 @@ pub(super) fn read(
         caller: Arc::new(caller),
         controller,
         blocking: body.blocking,
-        payload: raw(body.payload),
-        environment: body.environment.map(raw),
+        payload: Raw::from(body.payload),
+        environment: body.environment.map(Raw::from),
         locks: body.locks.map(|locks| Arc::from(locks.into_owned())),
         cause: body.cause,
         trace: body.trace.into_owned(),

@@ -51,6 +51,8 @@ impl<'a> Groups<'a> {
             let Some(record) = self.rest.next() else { break };
             count += 1;
             put_id(&mut ids, record.id.bits(), &mut before);
+            // Or else the buffer is copied again and again while it grows for the first great text.
+            self.entries.reserve(record.namespace.len() + record.text.len() + 2);
             self.entries.extend_from_slice(record.namespace.as_bytes());
             self.entries.push(END);
             put_text(&mut self.entries, &record.text, record.id);

@@ -5,8 +5,9 @@
 //! text, and most values need no escapes.
 
 use super::{Activation, ActivationResponse};
-use crate::json::{write_number, write_text};
+use crate::json::{Raw, write_number, write_text};
 use crate::{ActivationId, Annotations, SemVer};
+use bytes::Bytes;
 use std::borrow::Cow;
 
 /// What is in every record beside the values that are counted, in bytes: names of fields, ids, times.
@@ -22,7 +23,7 @@ impl Activation {
     /// How much room the full record wants, in bytes; a little more where texts need escapes.
     #[must_use]
     pub fn json_room(&self) -> usize {
-        self.room(&self.logs)
+        self.room(&self.logs, self.result_text())
     }
 
     /// How much room the summary wants.
@@ -34,24 +35,38 @@ impl Activation {
         FIELDS + names + usize::try_from(annotations).unwrap_or_default()
     }
 
-    fn room(&self, logs: &[String]) -> usize {
-        let result = self.response.result.as_ref().map_or(0, |result| result.get().len());
+    fn room(&self, logs: &[String], result: &str) -> usize {
         let logs: usize = logs.iter().map(|line| line.len() + AROUND_LINE).sum();
-        self.summary_json_room() + result + logs
+        self.summary_json_room() + result.len() + logs
     }
 
     /// Writes the full record, as its serialization is (ATV-06).
     pub fn write_json(&self, out: &mut Vec<u8>) {
-        self.write(&self.logs, out);
+        self.write(&self.logs, self.result_text(), out);
     }
 
     /// The same with no logs.
     pub fn write_json_without_logs(&self, out: &mut Vec<u8>) {
-        self.write(&[], out);
+        self.write(&[], self.result_text(), out);
     }
 
-    fn write(&self, logs: &[String], out: &mut Vec<u8>) {
-        out.reserve(self.room(logs));
+    /// The same in three pieces, of which the second is the result, which is not copied.
+    #[must_use]
+    pub fn json_without_logs_in_pieces(&self) -> [Bytes; 3] {
+        let mut out = Vec::new();
+        let place = self.write(&[], "", &mut out);
+        let around = Bytes::from(out);
+        let result = self.response.result.clone().map(Raw::into_bytes).unwrap_or_default();
+        [around.slice(..place), result, around.slice(place..)]
+    }
+
+    fn result_text(&self) -> &str {
+        self.response.result.as_deref().unwrap_or_default()
+    }
+
+    /// Writes the record with these logs, and this in the place of its result; answers where that is.
+    fn write(&self, logs: &[String], result: &str, out: &mut Vec<u8>) -> usize {
+        out.reserve(self.room(logs, result));
         self.write_names(out);
         out.extend_from_slice(b",\"version\":");
         write_version(out, self.version);
@@ -69,7 +84,7 @@ impl Activation {
             write_field(out, b",\"duration\":", duration);
         }
         out.extend_from_slice(b",\"response\":");
-        write_response(out, &self.response);
+        let place = write_response(out, &self.response, result);
         out.extend_from_slice(b",\"logs\":[");
         for (at, line) in logs.iter().enumerate() {
             if at > 0 {
@@ -81,6 +96,7 @@ impl Activation {
         write_annotations(out, &self.annotations);
         write_publish(out, self.publish);
         out.push(b'}');
+        place
     }
 
     /// Writes the summary, as its serialization is (LIST-11).
@@ -114,11 +130,14 @@ impl Activation {
     }
 }
 
-fn write_response(out: &mut Vec<u8>, response: &ActivationResponse) {
+/// Writes a response with this in the place of its result; answers where that is.
+fn write_response(out: &mut Vec<u8>, response: &ActivationResponse, result: &str) -> usize {
     out.push(b'{');
-    if let Some(result) = &response.result {
+    let mut place = out.len();
+    if response.result.is_some() {
         out.extend_from_slice(b"\"result\":");
-        out.extend_from_slice(result.get().as_bytes());
+        place = out.len();
+        out.extend_from_slice(result.as_bytes());
         out.push(b',');
     }
     if let Some(size) = response.size {
@@ -133,6 +152,7 @@ fn write_response(out: &mut Vec<u8>, response: &ActivationResponse) {
     } else {
         b"\",\"success\":false}"
     });
+    place
 }
 
 fn write_annotations(out: &mut Vec<u8>, annotations: &Annotations) {
@@ -236,6 +256,7 @@ mod tests {
             let bare = Activation { logs: Vec::new(), ..record.clone() };
             let by_serde = serde_json::to_string(&bare).expect("a record is JSON");
             assert_eq!(written(|out| record.write_json_without_logs(out)), by_serde);
+            assert_eq!(record.json_without_logs_in_pieces().concat(), by_serde.as_bytes());
         }
     }
 
