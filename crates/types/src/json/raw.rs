@@ -75,7 +75,13 @@ impl Raw {
     fn compacted(text: &str) -> Raw {
         Raw(match compact(text) {
             Cow::Borrowed(text) => text.to_owned().into(),
-            Cow::Owned(text) => text.into(),
+            Cow::Owned(mut text) => {
+                // What was mostly white space shall not take the memory of that.
+                if text.capacity() > 2 * text.len() {
+                    text.shrink_to_fit();
+                }
+                text.into()
+            }
         })
     }
 

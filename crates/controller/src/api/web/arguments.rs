@@ -264,7 +264,7 @@ impl Members {
     }
 
     fn into_object(self) -> Result<Raw, ApiError> {
-        Raw::of(self.into_text().into()).map_err(|error| ApiError::internal(&error))
+        Raw::of(self.into_text().into_boxed_str().into()).map_err(|error| ApiError::internal(&error))
     }
 }
 
