@@ -50,7 +50,12 @@ impl Activation {
         self.write(&[], self.result_text(), out);
     }
 
-    /// The same in three pieces, of which the second is the result, which is not copied.
+    /// Writes the full record but for its result; answers where that belongs.
+    pub fn write_json_around_result(&self, out: &mut Vec<u8>) -> usize {
+        self.write(&self.logs, "", out)
+    }
+
+    /// The record with no logs, in three pieces, of which the second is the result, which is not copied.
     #[must_use]
     pub fn json_without_logs_in_pieces(&self) -> [Bytes; 3] {
         let mut out = Vec::new();
@@ -253,6 +258,10 @@ mod tests {
             assert_eq!(written(|out| record.write_json(out)), by_serde);
             let by_serde = serde_json::to_string(&record.summary()).expect("a summary is JSON");
             assert_eq!(written(|out| record.write_summary_json(out)), by_serde);
+            let mut around = Vec::new();
+            let place = record.write_json_around_result(&mut around);
+            around.splice(place..place, record.result_text().bytes());
+            assert_eq!(String::from_utf8_lossy(&around), written(|out| record.write_json(out)));
             let bare = Activation { logs: Vec::new(), ..record.clone() };
             let by_serde = serde_json::to_string(&bare).expect("a record is JSON");
             assert_eq!(written(|out| record.write_json_without_logs(out)), by_serde);
