@@ -52,8 +52,8 @@ pub(super) fn invoke_large(counted: &mut Counted) {
         let pieces = starts.map(|start| payload.slice(start..payload.len().min(start + PIECE)));
         pieces.map(|piece| Ok::<_, Infallible>(Frame::data(piece))).collect::<Vec<_>>()
     };
-    let requests = (0..25).map(|_| invocation(payload.len(), StreamBody::new(stream::iter(pieces()))));
-    invoke_all(counted, json!([]), requests.collect(), 5, |_, result| {
+    let requests = (0..120).map(|_| invocation(payload.len(), StreamBody::new(stream::iter(pieces()))));
+    invoke_all(counted, json!([]), requests.collect(), 20, |_, result| {
         assert_eq!(
             result["data"].as_str().map(str::len),
             Some(LARGE),
