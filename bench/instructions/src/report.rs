@@ -1,7 +1,7 @@
 //! What is said to people.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this program is a command")]
 
-use crate::baseline::{Baseline, CHANCE, TOLERANCE};
+use crate::baseline::{Baseline, TOLERANCE};
 
 /// What each path costs, beside what it did.
 pub(crate) fn table(before: Option<&Baseline>, now: &Baseline) {
@@ -28,7 +28,7 @@ pub(crate) fn incomparable(differences: &[String]) {
 /// What is out of bounds.
 pub(crate) fn broken(broken: &[String]) -> String {
     let bounds = format!(
-        "Allowed are {TOLERANCE} % of instructions either way, and as many allocations as before (within {CHANCE})."
+        "Allowed are {TOLERANCE} % of instructions either way, and as many allocations as before (but for chance)."
     );
     format!("{}\n{bounds}", broken.join("\n"))
 }

@@ -124,7 +124,7 @@ impl Sandboxes {
     async fn run(&self, container: &dyn Container) -> io::Result<()> {
         let request = RunRequest {
             activation: ActivationId::from_bits(1),
-            value: serde_json::from_str("{}")?,
+            value: types::json::parse("{}")?,
             context: Vec::new(),
             stream: None,
         };

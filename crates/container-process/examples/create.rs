@@ -131,7 +131,7 @@ async fn sandboxed(
     let init = lap();
     let request = RunRequest {
         activation: ActivationId::from_bits(1),
-        value: serde_json::from_str("{}")?,
+        value: types::json::parse("{}")?,
         context: Vec::new(),
         stream: None,
     };

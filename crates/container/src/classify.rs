@@ -5,12 +5,9 @@
 
 use crate::{Answer, CreateError};
 use bytes::Bytes;
-use memchr::memmem::Finder;
 use serde_json::value::RawValue;
-use std::borrow::Cow;
-use std::sync::LazyLock;
 use std::time::Duration;
-use types::json::{self, Raw};
+use types::json::{self, Raw, Shape};
 use types::{ActivationResponse, ByteSize, StatusCode};
 
 /// What an answer is measured against.
@@ -123,25 +120,26 @@ const INVALID_RESPONSE: &str = "The action did not produce a valid JSON or JSON 
 
 /// A run that says that it succeeded (CLS-02 to CLS-05).
 fn result(body: &Bytes) -> ActivationResponse {
-    let Some(value) = read(body) else {
+    let Some((value, shape)) = read(body) else {
         return refused(INVALID_RESPONSE, body);
     };
-    let size = Some(characters(body));
-    match value.get().as_bytes().first() {
-        Some(b'{') => match error_of(&value) {
-            Some(error) => failure(StatusCode::ApplicationError, &error, size),
-            None => ActivationResponse { status: StatusCode::Success, result: Some(value), size },
-        },
-        Some(b'[') => ActivationResponse { status: StatusCode::Success, result: Some(value), size },
-        Some(_) | None => invalid(INVALID_RESPONSE, body),
+    let size = Some(if value.len() == body.len() { units(&value) } else { characters(body) });
+    match shape {
+        Shape::Object { has_error: true } if let Some(error) = error_of(&value) => {
+            failure(StatusCode::ApplicationError, error, size)
+        }
+        Shape::Object { .. } | Shape::Array => {
+            ActivationResponse { status: StatusCode::Success, result: Some(value), size }
+        }
+        Shape::Scalar => invalid(INVALID_RESPONSE, body),
     }
 }
 
 /// A call that says that it failed: the body's own `error`, else the text with the body (CLS-06, CLS-07).
 fn refused(text: &str, body: &Bytes) -> ActivationResponse {
-    let error = read(body).filter(|value| value.get().starts_with('{')).and_then(|value| error_of(&value));
-    match error {
-        Some(error) => failure(StatusCode::DeveloperError, &error, Some(characters(body))),
+    let object = read(body).filter(|(_, shape)| *shape == Shape::Object { has_error: true });
+    match object.as_ref().and_then(|(object, _)| error_of(object)) {
+        Some(error) => failure(StatusCode::DeveloperError, error, Some(characters(body))),
         None => invalid(text, body),
     }
 }
@@ -169,62 +167,29 @@ fn cut(status: StatusCode, body: &Bytes, length: u64, limits: &AnswerLimits) -> 
 
 /// A failure whose result is `{"error": value}` and nothing else (CLS-03).
 fn failure(status: StatusCode, error: &RawValue, size: Option<u64>) -> ActivationResponse {
-    #[derive(serde::Serialize)]
-    struct Body<'a> {
-        error: &'a RawValue,
-    }
-    ActivationResponse { status, result: Some(json::raw(&Body { error })), size }
+    let member = json::member("error", error.get());
+    ActivationResponse { status, result: Some(json::object(std::iter::once(&*member))), size }
 }
 
-/// The body as JSON without blanks; `None` where it is none, or is nested too deeply.
-fn read(body: &[u8]) -> Option<Raw> {
-    let text = std::str::from_utf8(body).ok()?;
-    (!deeper_than(MAX_DEPTH, body)).then(|| json::parse(text).ok()).flatten()
+/// The body as JSON without blanks, and its outermost form; `None` where it is none, or is nested too deeply.
+fn read(body: &Bytes) -> Option<(Raw, Shape)> {
+    let (value, scan) = Raw::scanned(body.clone()).ok()?;
+    (scan.depth <= MAX_DEPTH).then_some((value, scan.shape))
 }
 
-/// The value of the key `error` of an object.
-fn error_of(object: &RawValue) -> Option<Box<RawValue>> {
-    let text = object.get();
-    // Most results have no such key, and looking for its letters is much cheaper than looking through the object. A
-    // key can also be written with escapes.
-    static PLAIN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"error\""));
-    static ESCAPED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\\u"));
-    if ![&PLAIN, &ESCAPED].iter().any(|letters| letters.find(text.as_bytes()).is_some()) {
-        return None;
-    }
-    let members = json::members(text).ok()?;
-    members.into_iter().find(|(key, _)| *key == Cow::Borrowed("error")).map(|(_, value)| value.to_owned())
-}
-
-/// Whether brackets are nested deeper than `depth` in a JSON text; says anything for other texts.
-fn deeper_than(depth: usize, text: &[u8]) -> bool {
-    // Every level takes two bytes, so the usual result is settled by its length.
-    if text.len() <= 2 * depth {
-        return false;
-    }
-    let (mut level, mut at) = (0usize, 0);
-    while let Some(byte) = text.get(at) {
-        at += 1;
-        match byte {
-            b'"' => at = json::behind_string(text, at),
-            b'{' | b'[' => level += 1,
-            b'}' | b']' => level = level.saturating_sub(1),
-            _ => {}
-        }
-        if level > depth {
-            return true;
-        }
-    }
-    false
+/// The value of the key `error` of an object that has one.
+fn error_of(object: &str) -> Option<&RawValue> {
+    let members = json::members(object).ok()?;
+    members.into_iter().find(|(key, _)| key == "error").map(|(_, value)| value)
 }
 
 /// The length in characters as upstream counts them: units of UTF-16 (ATV-29).
 fn characters(body: &[u8]) -> u64 {
-    let count = match std::str::from_utf8(body) {
-        Ok(text) if text.is_ascii() => text.len(),
-        Ok(text) => text.chars().map(char::len_utf16).sum(),
-        Err(_) => String::from_utf8_lossy(body).chars().map(char::len_utf16).sum(),
-    };
+    std::str::from_utf8(body).map_or_else(|_| units(&String::from_utf8_lossy(body)), units)
+}
+
+fn units(text: &str) -> u64 {
+    let count = if text.is_ascii() { text.len() } else { text.chars().map(char::len_utf16).sum() };
     count as u64
 }
 

@@ -8,13 +8,14 @@ use engine::throttle::{Allowance, Throttled, Usage};
 use machine::Instant;
 use parking_lot::Mutex;
 use secrets::ShortKeys;
+use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use store::subject::{Authenticated, find_identity, find_owner};
 use store::{ArtifactStore, StoreError};
-use types::json::{self, Raw};
+use types::json;
 use types::{AuthKey, EntityName, Identity, LimitBounds, SystemLimits, UserLimits};
 
 /// Namespaces whose use is counted before idle ones are forgotten.
@@ -26,7 +27,7 @@ pub(crate) struct Caller {
     /// Who.
     pub(crate) identity: Arc<Identity>,
     /// The same as JSON, once an intent needs it.
-    written: OnceLock<Raw>,
+    written: OnceLock<Box<RawValue>>,
     /// What its namespace may do (LIM-10).
     pub(crate) limits: SystemLimits,
     /// How often.
@@ -42,8 +43,8 @@ pub(crate) struct Place(Arc<Mutex<Usage>>);
 
 impl Caller {
     /// Who it is, as JSON.
-    pub(crate) fn written(&self) -> &Raw {
-        self.written.get_or_init(|| json::raw(&*self.identity))
+    pub(crate) fn written(&self) -> &RawValue {
+        self.written.get_or_init(|| json::plain(&*self.identity))
     }
 
     /// The namespace of its credentials.

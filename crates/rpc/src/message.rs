@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use machine::Instant;
+use serde_json::value::RawValue;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use types::json::{self, Raw};
@@ -141,7 +142,7 @@ pub struct Texts {
 #[derive(Debug, Default)]
 pub struct Remembered {
     texts: OnceLock<Texts>,
-    intent: OnceLock<Raw>,
+    intent: OnceLock<Box<RawValue>>,
 }
 
 impl Clone for Remembered {
@@ -164,7 +165,7 @@ impl ExecutableAction {
     }
 
     /// What the intent of each activation says of it: what `write` makes of it the first time.
-    pub fn in_intents(&self, write: impl FnOnce(&ExecutableAction) -> Raw) -> &Raw {
+    pub fn in_intents(&self, write: impl FnOnce(&ExecutableAction) -> Box<RawValue>) -> &RawValue {
         self.texts.intent.get_or_init(|| write(self))
     }
 }

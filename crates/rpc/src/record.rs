@@ -2,8 +2,8 @@
 
 use crate::ActivationMessage;
 use std::time::Duration;
-use types::json;
-use types::{Activation, ActivationResponse, AnnotationValue, Annotations, EntityPath};
+use types::json::{self, Raw};
+use types::{Activation, ActivationResponse, Annotations, EntityPath};
 
 /// What is known of an activation's run when it has ended.
 #[derive(Clone, Debug)]
@@ -65,9 +65,9 @@ impl Phases {
         logs: Duration::ZERO,
     };
 
-    fn annotation(self) -> AnnotationValue {
+    fn annotation(self) -> Raw {
         let Phases { queued, container, init, run, logs } = self;
-        AnnotationValue::durations(&[
+        json::durations(&[
             ("queued", queued),
             ("container", container),
             ("init", init),
@@ -102,7 +102,7 @@ impl ActivationMessage {
         if let Some(binding) = &texts.binding {
             annotations.push("binding", binding.clone());
         }
-        annotations.push("traceId", AnnotationValue::id(self.trace.trace_id()));
+        annotations.push("traceId", json::id(self.trace.trace_id()));
         annotations.push("phases", run.phases.annotation());
         Activation {
             namespace: EntityPath::of_namespace(&self.caller.namespace.name),

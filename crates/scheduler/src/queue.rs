@@ -76,7 +76,7 @@ impl Shell<queue::Queue<Queued>> for Slot {
                 scheduler.orders.handle(now(), creation::Event::Withdraw { creation }, &*scheduler);
             }
             Command::Insist { creation } => {
-                scheduler.orders.handle(now, creation::Event::Insist { creation }, &*scheduler);
+                scheduler.orders.handle(now(), creation::Event::Insist { creation }, &*scheduler);
             }
             Command::Remove { container } => {
                 scheduler.order(container.invoker, Order::Remove { container: container.container });

@@ -5,7 +5,6 @@ use aes_gcm::aes::{Aes128, Aes256};
 use aes_gcm::{Aes128Gcm, AesGcm};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::value::RawValue;
 use std::fmt;
 use std::sync::Arc;
 use types::json::{self, Raw};
@@ -177,8 +176,10 @@ impl ParameterKeys {
         let mut unlocked = Vec::with_capacity(members.len());
         for (key, value) in members {
             unlocked.push(match locks.iter().find(|lock| *lock.key == *key) {
-                None => json::member(&key, value),
-                Some(lock) => json::member(&key, &self.unlock_one(&key, &lock.cipher, value, namespaces)?),
+                None => json::member(&key, value.get()),
+                Some(lock) => {
+                    json::member(&key, &self.unlock_one(&key, &lock.cipher, value.get(), namespaces)?)
+                }
             });
         }
         Ok(json::object(unlocked.iter().map(String::as_str)))
@@ -188,7 +189,7 @@ impl ParameterKeys {
         &self,
         key: &str,
         cipher: &str,
-        value: &RawValue,
+        value: &str,
         namespaces: &[&str],
     ) -> Result<Raw, LockError> {
         let mut keys =
@@ -197,7 +198,7 @@ impl ParameterKeys {
             return Err(LockError::NoKey { key: key.to_owned(), cipher: cipher.to_owned() });
         }
         let damaged = || LockError::Damaged { key: key.to_owned() };
-        let text: String = serde_json::from_str(value.get()).map_err(|_| damaged())?;
+        let text: String = serde_json::from_str(value).map_err(|_| damaged())?;
         let sealed = STANDARD.decode(text).map_err(|_| damaged())?;
         // What upstream locked is bound to nothing.
         let owners = || namespaces.iter().copied().chain([""]);

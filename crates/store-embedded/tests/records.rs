@@ -128,6 +128,25 @@ async fn everything_is_there_after_reopening_with_and_without_a_flush() {
 }
 
 #[tokio::test]
+async fn a_great_record_is_the_same_in_memory_on_the_disk_and_after_reopening() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path());
+    let mut record = record("ns", "a", BEGIN, 1);
+    let result: String = ('a'..='z').cycle().take(300_000).collect();
+    record.response.result = Some(types::json::raw(&serde_json::json!({ "letters": result })));
+    let (id, text) = (record.activation_id, serde_json::to_vec(&record).unwrap());
+    let stores = open_idle(&config).await;
+    keep(&stores, record);
+    assert!(stores.activations.get("ns", id).await.unwrap().unwrap() == text, "in memory");
+    assert!(stores.activations.list(&all("ns")).await.unwrap() == [text.clone()], "in a list");
+    drop(stores);
+    let stores = open_with(&config);
+    assert!(stores.activations.get("ns", id).await.unwrap().unwrap() == text, "of the journal");
+    stores.activations.flush().await.unwrap();
+    assert!(stores.activations.get("ns", id).await.unwrap().unwrap() == text, "of a segment");
+}
+
+#[tokio::test]
 async fn atv_24_the_first_record_stays_across_restarts() {
     let dir = tempfile::tempdir().unwrap();
     let first = record("ns", "a", BEGIN, 1);

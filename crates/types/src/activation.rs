@@ -95,7 +95,7 @@ impl<'de> Deserialize<'de> for ActivationResponse {
         let wire = Wire::deserialize(deserializer)?;
         let status = StatusCode::from_text(&wire.status)
             .ok_or_else(|| serde::de::Error::custom(format!("unknown status '{}'", wire.status)))?;
-        Ok(ActivationResponse { status, result: wire.result.map(Raw::from), size: wire.size })
+        Ok(ActivationResponse { status, result: wire.result.as_deref().map(Raw::from), size: wire.size })
     }
 }
 

@@ -1,40 +1,18 @@
 //! JSON that is passed through rather than looked into.
 
-use bytes::Bytes;
+mod raw;
+mod scan;
+
+pub use raw::{Raw, Unreadable, durations, id, plain, raw};
+pub use scan::{Scan, scan};
+
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::time::Duration;
-
-/// A JSON value as its own valid text, cheap to clone. Numbers keep their form (HTTP-24).
-pub type Raw = Arc<RawValue>;
-
-/// Any serialisable value as JSON text.
-///
-/// # Panics
-/// Never for values whose maps have text keys, which are the only ones used here.
-#[must_use]
-pub fn raw<T: serde::Serialize + ?Sized>(value: &T) -> Raw {
-    match serde_json::value::to_raw_value(value) {
-        Ok(raw) => Arc::from(raw),
-        Err(error) => panic!("a value that cannot be written as JSON: {error}"),
-    }
-}
-
-/// The text of a value as bytes to be sent, which are not copied.
-#[must_use]
-pub fn bytes(value: Raw) -> Bytes {
-    struct Text(Raw);
-    impl AsRef<[u8]> for Text {
-        fn as_ref(&self) -> &[u8] {
-            self.0.get().as_bytes()
-        }
-    }
-    Bytes::from_owner(Text(value))
-}
 
 /// Writes a JSON text with its quotation marks, as serde does.
 pub fn write_text(out: &mut Vec<u8>, text: &str) {
@@ -99,17 +77,7 @@ pub fn number(value: u64) -> Raw {
 /// # Errors
 /// When the text is not one JSON value.
 pub fn parse(text: &str) -> Result<Raw, serde_json::Error> {
-    serde_json::from_str::<&RawValue>(text).map(compacted)
-}
-
-/// The value without white space between its tokens.
-#[must_use]
-pub fn compacted(value: &RawValue) -> Raw {
-    match compact(value.get()) {
-        Cow::Borrowed(_) => Arc::from(value.to_owned()),
-        // A valid text is still one without its white space; if it were not, the value as it was is right too.
-        Cow::Owned(text) => Arc::from(RawValue::from_string(text).unwrap_or_else(|_| value.to_owned())),
-    }
+    Raw::of(text.to_owned().into())
 }
 
 /// Drops the white space between the tokens of a valid JSON text; borrows where there is none.
@@ -255,13 +223,7 @@ pub fn borrowed_text(value: &str) -> Option<Cow<'_, str>> {
 /// The text that a JSON string stands for; `None` where the value is no string. Half of a surrogate pair, which JSON can
 /// write and UTF-8 cannot, becomes a replacement character.
 #[must_use]
-pub fn text(value: &RawValue) -> Option<String> {
-    text_of(value.get())
-}
-
-/// The same of a value that is a valid JSON text.
-#[must_use]
-pub fn text_of(json: &str) -> Option<String> {
+pub fn text(value: &str) -> Option<String> {
     struct TextVisitor;
     impl Visitor<'_> for TextVisitor {
         type Value = String;
@@ -279,8 +241,9 @@ pub fn text_of(json: &str) -> Option<String> {
         }
     }
     // Asked for bytes, the parser takes halves of pairs; it would also take an array of numbers.
-    json.starts_with('"')
-        .then(|| serde_json::Deserializer::from_str(json).deserialize_bytes(TextVisitor).ok())?
+    value
+        .starts_with('"')
+        .then(|| serde_json::Deserializer::from_str(value).deserialize_bytes(TextVisitor).ok())?
 }
 
 /// An object of members that are JSON already, each as `"key":value`. They are gone through twice: how long they are, then
@@ -297,17 +260,14 @@ pub fn object<'a>(members: impl Iterator<Item = &'a str> + Clone) -> Raw {
         text.push_str(member);
     }
     text.push('}');
-    match RawValue::from_string(text) {
-        Ok(object) => Arc::from(object),
-        // Members are made of keys and values that were JSON before; an object of them is JSON too.
-        Err(error) => unreachable!("an object of JSON members is not JSON: {error}"),
-    }
+    // Members are made of keys and values that were JSON before; an object of them is JSON too.
+    Raw::made(text)
 }
 
 /// One member of an object: `"key":value`.
 #[must_use]
-pub fn member(key: &str, value: &RawValue) -> String {
-    format!("{}:{}", raw(key), value)
+pub fn member(key: &str, value: &str) -> String {
+    format!("{}:{value}", raw(key))
 }
 
 /// The outermost form of a JSON value; enough to classify the answer of an action without building it.
@@ -324,64 +284,10 @@ pub enum Shape {
     Scalar,
 }
 
-/// Finds the outermost form of a text and checks the whole of it for being one JSON value.
-///
-/// # Errors
-/// When the text is not one JSON value.
-pub fn shape(text: &str) -> Result<Shape, serde_json::Error> {
-    serde_json::from_str(text)
-}
-
-impl<'de> Deserialize<'de> for Shape {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Shape, D::Error> {
-        struct ShapeVisitor;
-        impl<'de> Visitor<'de> for ShapeVisitor {
-            type Value = Shape;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON value")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Shape, A::Error> {
-                let mut has_error = false;
-                while let Some(key) = map.next_key::<Key>()? {
-                    has_error |= key.0 == "error";
-                    map.next_value::<IgnoredAny>()?;
-                }
-                Ok(Shape::Object { has_error })
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Shape, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Shape::Array)
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Shape, E> {
-                Ok(Shape::Scalar)
-            }
-
-            fn visit_i64<E>(self, _: i64) -> Result<Shape, E> {
-                Ok(Shape::Scalar)
-            }
-
-            fn visit_u64<E>(self, _: u64) -> Result<Shape, E> {
-                Ok(Shape::Scalar)
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Shape, E> {
-                Ok(Shape::Scalar)
-            }
-
-            fn visit_str<E>(self, _: &str) -> Result<Shape, E> {
-                Ok(Shape::Scalar)
-            }
-
-            fn visit_unit<E>(self) -> Result<Shape, E> {
-                Ok(Shape::Scalar)
-            }
-        }
-        deserializer.deserialize_any(ShapeVisitor)
-    }
+/// The outermost form of a text, the whole of which is checked for being one JSON value. `None`: it is not.
+#[must_use]
+pub fn shape(text: &str) -> Option<Shape> {
+    scan(text).map(|scan| scan.shape)
 }
 
 /// A key that is borrowed where it has no escapes.
@@ -443,6 +349,7 @@ fn keep_last<'a>(mut members: Vec<(Cow<'a, str>, &'a RawValue)>) -> Vec<(Cow<'a,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ActivationId;
 
     #[test]
     fn white_space_goes_only_from_between_tokens() {
@@ -530,8 +437,21 @@ mod tests {
             assert_eq!(shape(scalar).unwrap(), Shape::Scalar, "{scalar}");
         }
         for bad in ["", "{", "{\"a\":}", "[1,]", "{} {}", "nul"] {
-            assert!(shape(bad).is_err(), "{bad}");
+            assert!(shape(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn ids_and_durations_are_what_serde_writes() {
+        let bits = ActivationId::from_bits(0x0123_4567_89ab_cdef << 40);
+        assert_eq!(id(bits).get(), raw(&bits).get());
+        let micros = [0, 1, 10, 12, 100, 120, 123, 999, 1_000, 1_250, 30_000, 1_000_001, 86_400_123_450];
+        for micros in micros {
+            let value = durations(&[("a", Duration::from_micros(micros))]);
+            assert_eq!(value.get(), raw(&serde_json::json!({"a": micros as f64 / 1000.0})).get());
+        }
+        let two = durations(&[("a", Duration::ZERO), ("b", Duration::from_millis(2))]);
+        assert_eq!((two.get(), durations(&[]).get()), (r#"{"a":0.0,"b":2.0}"#, "{}"));
     }
 
     #[test]

@@ -28,7 +28,7 @@ mod trigger;
 
 pub use action::{Action, ActionPut, LimitsPut};
 pub use activation::{Activation, ActivationResponse, StatusCode};
-pub use annotations::{Annotation, AnnotationValue, Annotations};
+pub use annotations::{Annotation, Annotations};
 pub use delivery::{Attempt, CreationFailure, Epoch, NackReason};
 pub use exec::{CodeExec, Exec, ExecError, looks_like_base64};
 pub use identity::{AuthKey, AuthKeyError, Identity, KeyTrace, NamespaceId, Privilege, Subject, UserLimits};

@@ -109,7 +109,7 @@ impl<'de> Deserialize<'de> for Parameters {
         let wires = Vec::<Wire>::deserialize(deserializer).map_err(malformed)?;
         let parameter = |wire: Wire| Parameter {
             key: Arc::from(wire.key),
-            value: wire.value.map_or_else(|| json::raw(&()), |value| json::compacted(&value)),
+            value: wire.value.map_or_else(|| json::raw(&()), |value| Raw::from(&*value)),
             init: wire.init,
             encryption: wire.encryption.map(Arc::from),
         };

@@ -1,21 +1,24 @@
 //! Whole ways through the roles, joined as in standalone, with stores in memory and scripted containers.
 
 use super::request::authorization;
-use super::{RUN, runtime};
+use super::{LARGE, RUN, runtime};
 use crate::counted::Counted;
 use base::clock::TestClock;
 use base::shutdown::Shutdown;
 use bytes::Bytes;
 use container::fake::Echo;
+use futures_util::stream;
 use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody};
 use parking_lot::Mutex;
 use rpc::{
     ActivationMessage, Epoch, InvokerCapacity, InvokerLink, LocalDirectory, Order, Report, ReportKind,
     SchedulerLink,
 };
 use scheduler::Scheduler;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use store::ActivationQuery;
@@ -29,15 +32,55 @@ const RULES: usize = 10;
 
 /// A blocking invocation of a warm action through the REST API: request, queue, container, record, answer.
 pub(super) fn invoke(counted: &mut Counted) {
-    const WARM: usize = 100;
-    const OPERATIONS: usize = 500;
+    let requests = (0..600).map(|number| numbered("actions/resize?blocking=true", number));
+    invoke_all(
+        counted,
+        json!([{"key": "region", "value": "us"}]),
+        requests.collect(),
+        100,
+        |number, result| {
+            let expected = json!({"image": "cat.png", "number": 100_000 + number, "region": "us"});
+            assert_eq!(result, expected, "the function answers with its arguments");
+        },
+    );
+}
+
+/// The same with a great payload, which comes in the pieces that a connection reads.
+pub(super) fn invoke_large(counted: &mut Counted) {
+    const PIECE: usize = 64 << 10;
+    let payload = Bytes::from(format!(r#"{{"data":"{}"}}"#, "x".repeat(LARGE)));
+    let pieces = || {
+        let starts = (0..payload.len()).step_by(PIECE);
+        let pieces = starts.map(|start| payload.slice(start..payload.len().min(start + PIECE)));
+        pieces.map(|piece| Ok::<_, Infallible>(Frame::data(piece))).collect::<Vec<_>>()
+    };
+    let requests = (0..120).map(|_| {
+        post("actions/resize?blocking=true", payload.len(), StreamBody::new(stream::iter(pieces())))
+    });
+    invoke_all(counted, json!([]), requests.collect(), 20, |_, result| {
+        assert_eq!(
+            result["data"].as_str().map(str::len),
+            Some(LARGE),
+            "the function answers with its arguments"
+        );
+    });
+}
+
+/// Sends the requests, the first `warm` of them uncounted; `check` looks at the result of each.
+fn invoke_all<B>(
+    counted: &mut Counted,
+    parameters: Value,
+    mut requests: Vec<Request<B>>,
+    warm: usize,
+    check: impl Fn(usize, Value),
+) where
+    B: http_body::Body,
+{
     let runtime = runtime();
     let cluster = runtime.block_on(Cluster::start(ClusterConfig::default(), Echo));
-    let parameters = json!([{"key": "region", "value": "us"}]);
     let put = runtime.block_on(cluster.put_action("resize", json!({ "parameters": parameters })));
     assert!(put.status.is_success(), "{put:?}");
-    let mut requests: Vec<_> = (0..WARM + OPERATIONS).map(invocation).collect();
-    let mut bodies = Vec::with_capacity(WARM + OPERATIONS);
+    let mut bodies = Vec::with_capacity(requests.len());
     let mut go = |operations| {
         runtime.block_on(async {
             for request in requests.drain(..operations) {
@@ -45,31 +88,27 @@ pub(super) fn invoke(counted: &mut Counted) {
                 bodies.push(response.into_body().collect().await);
             }
         });
+        requests.len()
     };
-    go(WARM);
-    counted.count(OPERATIONS as u64, || go(OPERATIONS));
+    let operations = go(warm);
+    counted.count(operations as u64, || assert_eq!(go(operations), 0, "all are sent"));
     for (number, body) in bodies.into_iter().enumerate() {
         let body = body.expect("the whole body is there").to_bytes();
-        let record: serde_json::Value = serde_json::from_slice(&body).expect("a record");
-        let result = json!({"image": "cat.png", "number": 100_000 + number, "region": "us"});
-        assert_eq!(record["response"]["result"], result, "the function answers with its arguments");
+        let mut record: Value = serde_json::from_slice(&body).expect("a record");
+        check(number, record["response"]["result"].take());
     }
     assert_eq!(cluster.factory.made().len(), 1, "one container serves all");
 }
 
-fn invocation(number: usize) -> Request<Full<Bytes>> {
-    post("actions/resize?blocking=true", number)
-}
-
 /// An invocation that nobody waits for, of ten warm actions in turn: request, intent, queue, scripted container, record.
 pub(super) fn detached(counted: &mut Counted) {
-    accepted(counted, 1, 1, |number| post(&format!("actions/part{}", number % RULES), number));
+    accepted(counted, 1, 1, |number| numbered(&format!("actions/part{}", number % RULES), number));
 }
 
 /// A tenth of a fire of a trigger with ten rules, each with a warm action of its own: request, intent, ten invocations as
 /// above, and the record of the fire.
 pub(super) fn fire(counted: &mut Counted) {
-    accepted(counted, RULES as u64, 1 + RULES as u64, |number| post("triggers/upload", number));
+    accepted(counted, RULES as u64, 1 + RULES as u64, |number| numbered("triggers/upload", number));
 }
 
 /// What is accepted and then goes on, each time until so many records of it are kept; one request is so many operations.
@@ -138,9 +177,13 @@ async fn rules(cluster: &Cluster) {
     }
 }
 
-fn post(path: &str, number: usize) -> Request<Full<Bytes>> {
+fn numbered(path: &str, number: usize) -> Request<Full<Bytes>> {
     // As long each time.
     let payload = format!(r#"{{"image": "cat.png", "number": {}}}"#, 100_000 + number);
+    post(path, payload.len(), Full::new(Bytes::from(payload)))
+}
+
+fn post<B>(path: &str, length: usize, body: B) -> Request<B> {
     let request = Request::builder()
         .method(Method::POST)
         .uri(format!("/api/v1/namespaces/_/{path}"))
@@ -148,8 +191,8 @@ fn post(path: &str, number: usize) -> Request<Full<Bytes>> {
         .header("authorization", authorization())
         .header("content-type", "application/json")
         .header("accept", "*/*")
-        .header("content-length", payload.len())
-        .body(Full::new(Bytes::from(payload)));
+        .header("content-length", length)
+        .body(body);
     request.expect("a request")
 }
 

@@ -1,8 +1,12 @@
 //! The record of an activation, made and written.
 
+use super::LARGE;
 use crate::counted::Counted;
 use controller::measured;
+use futures_util::FutureExt;
+use http_body_util::BodyExt;
 use rpc::{ActivationMessage, Phases, Run};
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::Duration;
 use types::{ActivationResponse, StatusCode, json};
@@ -36,7 +40,9 @@ fn run() -> Run {
 pub(super) fn answer(counted: &mut Counted) {
     let message = ActivationMessage::for_tests();
     let mut runs: Vec<Run> = (0..WARM + OPERATIONS).map(|_| run()).collect();
-    let text = String::from_utf8(measured::answer(&message.record(run()))).expect("text");
+    let body = measured::answer(&message.record(run())).collect().now_or_never();
+    let bytes = body.expect("it is there").expect("all of it").to_bytes();
+    let text = String::from_utf8_lossy(&bytes);
     assert!(text.contains(r#""bytes":18342"#) && text.contains(r#""logs":[]"#), "{text}");
     let mut go = |operations| {
         for run in runs.drain(..operations) {
@@ -49,13 +55,24 @@ pub(super) fn answer(counted: &mut Counted) {
 
 /// The record is written as the embedded store writes it: a summary and all of it, with their checks.
 pub(super) fn entry(counted: &mut Counted) {
-    let record = ActivationMessage::for_tests().record(run());
+    keep(counted, run(), WARM, OPERATIONS);
+}
+
+/// The same with a great result.
+pub(super) fn large(counted: &mut Counted) {
+    let result = Some(json::raw(&BTreeMap::from([("data", "x".repeat(LARGE))])));
+    let response = ActivationResponse { status: StatusCode::Success, result, size: None };
+    keep(counted, Run { response, ..run() }, 5, 20);
+}
+
+fn keep(counted: &mut Counted, run: Run, warm: u64, operations: u64) {
+    let record = ActivationMessage::for_tests().record(run);
     let go = |operations| {
         for _ in 0..operations {
             let length = store_embedded::measured_record(black_box(&record)).expect("it can be written");
             assert!(black_box(length) > 500, "both texts are there");
         }
     };
-    go(WARM);
-    counted.count(OPERATIONS, || go(OPERATIONS));
+    go(warm);
+    counted.count(operations, || go(operations));
 }

@@ -3,6 +3,7 @@
 use super::runtime;
 use crate::counted::Counted;
 use base64::Engine as _;
+use bytes::Bytes;
 use controller::measured;
 use http::request::Parts;
 use http::{Method, Request};
@@ -60,13 +61,15 @@ pub(super) fn merge(counted: &mut Counted) {
         r#"[{"key":"region","value":"us"},{"key":"size","value":{"w":640,"h":480}},{"key":"retries","value":3}]"#,
     );
     let merge = measured::Merge::new(&package.overlaid(&action));
-    let payload = r#"{"image": "cat.png", "size": {"w": 32, "h": 32}, "tags": ["a", "b"], "quality": 0.9}"#;
-    let merged = merge.with(payload).expect("an object");
+    let payload = Bytes::from_static(
+        br#"{"image": "cat.png", "size": {"w": 32, "h": 32}, "tags": ["a", "b"], "quality": 0.9}"#,
+    );
+    let merged = merge.with(&payload).expect("an object");
     let merged: serde_json::Value = serde_json::from_str(merged.get()).expect("JSON");
     assert_eq!((merged["region"].as_str(), merged["size"]["w"].as_u64()), (Some("us"), Some(32)), "{merged}");
     let go = |operations| {
         for _ in 0..operations {
-            black_box(merge.with(black_box(payload)));
+            black_box(merge.with(black_box(&payload)));
         }
     };
     go(WARM);

@@ -128,8 +128,8 @@ impl Skeleton {
         }
         let last = String::from_utf8_lossy(&output.held).trim().to_owned();
         match json::shape(&last) {
-            Ok(json::Shape::Object { .. } | json::Shape::Array) => format!("+{last}"),
-            Ok(json::Shape::Scalar) | Err(_) => {
+            Some(json::Shape::Object { .. } | json::Shape::Array) => format!("+{last}"),
+            Some(json::Shape::Scalar) | None => {
                 let _ = writeln!(self.stdout, "{last}");
                 format!("-{NO_DICTIONARY}")
             }

@@ -74,7 +74,7 @@ impl Marks {
 async fn sleeper(factory: &ProcessFactory, number: u32) -> std::sync::Arc<dyn Container> {
     let container = create(factory, number, ByteSize::mb(128)).await;
     load(&*container, SLEEPER).await;
-    let value = serde_json::from_str("{}").unwrap();
+    let value = types::json::parse("{}").unwrap();
     let answer = container
         .run(
             container::RunRequest { activation: ACTIVATION, value, context: Vec::new(), stream: None },
@@ -250,7 +250,7 @@ async fn a_live_instance_is_left_alone() {
     let running = sleeper(&first.factory, 1).await;
     let second = World::open().await;
     second.factory.close().await;
-    let value = serde_json::from_str("{}").unwrap();
+    let value = types::json::parse("{}").unwrap();
     let answer = running
         .run(
             container::RunRequest { activation: ACTIVATION, value, context: Vec::new(), stream: None },

@@ -128,7 +128,7 @@ impl Function {
 
     /// Runs it, whatever it does.
     pub(crate) async fn answer(&self, arguments: Value, limit: Duration) -> Answer {
-        let value = serde_json::from_str(&arguments.to_string()).unwrap();
+        let value = types::json::parse(&arguments.to_string()).unwrap();
         self.container
             .run(RunRequest { activation: ACTIVATION, value, context: Vec::new(), stream: None }, limit)
             .await

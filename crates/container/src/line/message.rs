@@ -59,11 +59,17 @@ pub(super) fn write_init(into: &mut Vec<u8>, init: &Init<'_>) {
 /// Room for everything in a run's line but its value, in bytes; a longer context only takes longer to write.
 const CONTEXT: usize = 4 << 10;
 
-/// `{"value":..,"namespace":..}` and a line end, with the number of the call where it has one. The value is copied as it
-/// is, but for its line ends.
+/// `{"value":..,"namespace":..}` and a line end, with the number of the call where it has one.
 pub(super) fn write_run(into: &mut Vec<u8>, request: &RunRequest, number: Option<u64>) {
     // Or else a great value would be copied once more when the buffer has to grow behind it.
-    into.reserve(request.value.get().len() + CONTEXT);
+    into.reserve(request.value.len() + CONTEXT);
+    write_before_value(into, number);
+    into.extend_from_slice(request.value.as_bytes());
+    write_behind_value(into, request);
+}
+
+/// The line of a run up to its value, which has no line ends.
+pub(super) fn write_before_value(into: &mut Vec<u8>, number: Option<u64>) {
     into.push(b'{');
     if let Some(number) = number {
         into.extend_from_slice(b"\"number\":");
@@ -71,12 +77,10 @@ pub(super) fn write_run(into: &mut Vec<u8>, request: &RunRequest, number: Option
         into.push(b',');
     }
     into.extend_from_slice(b"\"value\":");
-    let start = into.len();
-    into.extend_from_slice(request.value.get().as_bytes());
-    // In valid JSON a line end can only stand between two tokens, where a blank means the same.
-    if let Some(at) = memchr::memchr(b'\n', &into[start..]) {
-        into[start + at..].iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
-    }
+}
+
+/// The line of a run from its value on.
+pub(super) fn write_behind_value(into: &mut Vec<u8>, request: &RunRequest) {
     for (name, value) in &request.context {
         into.push(b',');
         json::write_text(into, name);

@@ -173,7 +173,7 @@ impl LineSession {
         self.journal.begin(request.activation);
         match self.dialect {
             Dialect::Launcher => {
-                message::write_run(wire.outgoing(), request, None);
+                wire.set_run(request);
                 match &request.stream {
                     None => said(wire.call(limit).await),
                     Some(stream) => {
@@ -190,7 +190,7 @@ impl LineSession {
             Dialect::ActionLoop => {
                 // Whatever it wrote unasked must not pass for the answer.
                 wire.discard_results();
-                message::write_run(wire.outgoing(), request, None);
+                wire.set_run(request);
                 checked(wire.call(limit).await)
             }
         }
@@ -260,7 +260,7 @@ fn said(answer: Answer) -> Answer {
 fn checked(answer: Answer) -> Answer {
     use types::json::Shape;
     if let Answer::Reply { body, cut_from: None, .. } = &answer {
-        let shape = std::str::from_utf8(body).ok().and_then(|text| types::json::shape(text).ok());
+        let shape = std::str::from_utf8(body).ok().and_then(types::json::shape);
         if !matches!(shape, Some(Shape::Object { .. } | Shape::Array)) {
             return Answer::Reply { ok: false, body: Bytes::from_static(NOT_A_DICTIONARY), cut_from: None };
         }

@@ -4,7 +4,6 @@ use super::*;
 use crate::LogStream;
 use base::clock::TestClock;
 use rustix::pipe::{PipeFlags, pipe_with};
-use serde_json::value::RawValue;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::sync::Arc;
@@ -68,7 +67,7 @@ fn answering(dialect: Dialect, mut answer: impl FnMut(&str) -> String + Send + '
 }
 
 fn request(value: &str) -> RunRequest {
-    let value = Arc::from(RawValue::from_string(value.to_owned()).unwrap());
+    let value = types::json::parse(value).unwrap();
     RunRequest { activation: A, value, context: vec![("activation_id", "a\"b".into())], stream: None }
 }
 
@@ -84,7 +83,7 @@ fn texts(logs: &Logs, stream: LogStream) -> Vec<&str> {
 async fn a_command_is_one_line_whatever_is_in_the_value() {
     let session = answering(Dialect::Launcher, |line| format!("+{line}"));
     let answer = session.run(&request("{\n\"a\" :\n1.50}"), ENOUGH).await;
-    assert_eq!(answer, reply(true, r#"{"value":{ "a" : 1.50},"activation_id":"a\"b"}"#));
+    assert_eq!(answer, reply(true, r#"{"value":{"a":1.50},"activation_id":"a\"b"}"#));
     let environment = [("K".to_owned(), "v\n".to_owned())];
     let init = Init {
         name: "n",
@@ -201,20 +200,23 @@ async fn what_stands_behind_a_long_line_is_the_next_one() {
 
 #[tokio::test]
 async fn an_answer_may_come_in_pieces_and_before_the_command_was_read() {
-    let session = session(Dialect::Launcher, |mut runtime| {
+    let letters: String = ('a'..='z').cycle().take(1 << 20).collect();
+    let value = format!("[\"{letters}\"]");
+    let command = format!("{{\"value\":{value},\"activation_id\":\"a\\\"b\"}}\n");
+    let expected = command.clone();
+    let session = session(Dialect::Launcher, move |mut runtime| {
         // More than a pipe holds, while the command, which is more than a pipe holds too, has not been read.
         for _ in 0..100 {
             runtime.stderr.write_all(&[b'e'; 4000]).unwrap();
         }
         runtime.results.write_all(b"+{\"early\"").unwrap();
         let line = runtime.line();
+        assert!(line == expected, "all of it came, in its order");
         for piece in [":", "\"", &line.len().to_string(), "\"", "}", "\n"] {
             runtime.results.write_all(piece.as_bytes()).unwrap();
         }
     });
-    let value = format!("[\"{}\"]", "x".repeat(1 << 20));
     let answer = session.run(&request(&value), ENOUGH).await;
-    let command = format!("{{\"value\":{value},\"activation_id\":\"a\\\"b\"}}\n");
     assert_eq!(answer, reply(true, &format!(r#"{{"early":"{}"}}"#, command.len())));
     assert!(session.logs(A, ByteSize::bytes(1000)).await.truncated);
 }

@@ -3,8 +3,8 @@
 use super::console::Console;
 use super::journal::Journal;
 use super::pipe::{CHUNK, Pipe, chunk, watched};
-use super::{Pipes, SessionLimits};
-use crate::Answer;
+use super::{Pipes, SessionLimits, message};
+use crate::{Answer, RunRequest};
 use base::clock::Clock;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -13,7 +13,7 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 use std::cell::Cell;
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -23,6 +23,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio::time::error::Elapsed;
+use types::json::Raw;
 
 /// The greatest command buffer that is kept for the next call.
 const KEPT_COMMAND: usize = 64 << 10;
@@ -52,6 +53,8 @@ pub(super) struct Wire {
     line_limit: usize,
     /// What is left of the command, and how much of that was written.
     outgoing: Vec<u8>,
+    /// A great value that is a part of the command too, and where in it: it is not copied.
+    great: Option<(usize, Raw)>,
     written: usize,
     incoming: Incoming,
     /// What came behind a line: more lines of a response that comes in pieces.
@@ -126,6 +129,7 @@ impl Wire {
             },
             line_limit: limits.line(mark),
             outgoing: Vec::new(),
+            great: None,
             written: 0,
             incoming: Incoming::default(),
             rest: Vec::new(),
@@ -140,7 +144,40 @@ impl Wire {
             self.outgoing = SPARE.take();
         }
         self.outgoing.clear();
+        self.great = None;
         &mut self.outgoing
+    }
+
+    /// Makes the line of a run the next command.
+    pub(super) fn set_run(&mut self, request: &RunRequest) {
+        let outgoing = self.outgoing();
+        if request.value.len() <= NARROW {
+            return message::write_run(outgoing, request, None);
+        }
+        message::write_before_value(outgoing, None);
+        let at = outgoing.len();
+        message::write_behind_value(outgoing, request);
+        self.great = Some((at, request.value.clone()));
+    }
+
+    /// How long the command is.
+    fn command_length(&self) -> usize {
+        self.outgoing.len() + self.great.as_ref().map_or(0, |(_, value)| value.len())
+    }
+
+    /// Writes some of what is left of the command.
+    fn write(&self, pipe: impl AsFd) -> Result<usize, Errno> {
+        let Some((at, value)) = &self.great else {
+            return rustix::io::write(pipe, &self.outgoing[self.written..]);
+        };
+        let (before, behind) = self.outgoing.split_at(*at);
+        let mut written = self.written;
+        let left = [before, value.as_bytes(), behind].map(|part| {
+            let done = written.min(part.len());
+            written -= done;
+            IoSlice::new(&part[done..])
+        });
+        rustix::io::writev(pipe, &left)
     }
 
     /// Sends what stands in [`Wire::outgoing`] and waits for a line, at most `limit`. All that was logged by then is
@@ -154,7 +191,7 @@ impl Wire {
         self.written = 0;
         self.incoming = Incoming::default();
         self.rest.clear();
-        if self.outgoing.len() > NARROW {
+        if self.command_length() > NARROW {
             widen(&mut self.widened.command, self.ends.command.as_ref());
         }
         let soon = CONSOLE_WATCHED_AFTER.min(limit);
@@ -221,8 +258,11 @@ impl Wire {
 
     /// The bytes of its buffers.
     #[cfg(test)]
-    pub(super) const fn held(&self) -> usize {
-        self.outgoing.capacity() + self.incoming.kept.capacity() + self.rest.capacity()
+    pub(super) fn held(&self) -> usize {
+        self.command_length()
+            + self.outgoing.capacity()
+            + self.incoming.kept.capacity()
+            + self.rest.capacity()
     }
 
     /// Gives the pipes away, to be used in another manner.
@@ -253,7 +293,7 @@ impl Wire {
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // The first attempt needs no word from the kernel that there is room: there nearly always is.
         let mut hopeful = self.written == 0;
-        while self.written < self.outgoing.len() {
+        while self.written < self.command_length() {
             if !hopeful {
                 self.ends.watch_command();
             }
@@ -267,7 +307,7 @@ impl Wire {
                 Pipe::Watched(_) | Pipe::Unwatched(_) => None,
             };
             hopeful = false;
-            match rustix::io::write(pipe, &self.outgoing[self.written..]) {
+            match self.write(pipe) {
                 Ok(length) => self.written += length,
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => {
@@ -276,11 +316,12 @@ impl Wire {
                     }
                 }
                 // Nobody reads any more. The end of the result pipe says so too, and an answer may still lie there.
-                Err(_) => self.written = self.outgoing.len(),
+                Err(_) => self.written = self.command_length(),
             }
         }
         if self.written > 0 {
             self.written = 0;
+            self.great = None;
             let mut spare = std::mem::take(&mut self.outgoing);
             if spare.capacity() <= KEPT_COMMAND {
                 spare.clear();
@@ -395,7 +436,7 @@ impl Incoming {
     /// Makes room for reading straight into the line, where it has shown to be a long one and more of it is kept.
     fn make_room(&mut self, limit: usize) -> bool {
         // Few steps, because each copies what there is; none beyond the limit.
-        const GROWTH: usize = 3;
+        const GROWTH: usize = 16;
         let length = self.kept.len();
         if length < CHUNK || length >= limit {
             return false;
@@ -418,8 +459,12 @@ impl Incoming {
         }
         self.kept.truncate(limit);
         end?;
-        let body = Bytes::from(std::mem::take(&mut self.kept));
-        Some(self.whole(body))
+        let mut kept = std::mem::take(&mut self.kept);
+        if kept.len() < kept.capacity() / 2 {
+            // What is kept of a result shall not take much more memory than it is long.
+            kept.shrink_to_fit();
+        }
+        Some(self.whole(Bytes::from(kept)))
     }
 
     fn whole(&mut self, body: Bytes) -> Answer {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use types::ByteSize;
+use types::json::{Raw, Unreadable};
 
 /// The greatest body that is read (HTTP-18).
 const MAX_BODY: u64 = 50 << 20;
@@ -77,16 +78,30 @@ impl Payload {
     /// The text of a JSON body. Nothing sent is no body, whatever its type; a type is needed where `strict` says so
     /// (ERR-13).
     pub(crate) fn json(&self, strict: bool) -> Result<Option<&str>, ApiError> {
-        if self.length == 0 {
-            return Ok(None);
-        }
-        match self.kind {
-            Kind::Json => {}
-            Kind::Unsaid if !strict => {}
-            Kind::Unsaid | Kind::Other => return Err(ApiError::unsupported_type()),
-        }
-        let text = std::str::from_utf8(&self.bytes).map_err(ApiError::malformed)?;
+        let Some(bytes) = self.json_bytes(strict)? else { return Ok(None) };
+        let text = std::str::from_utf8(bytes).map_err(ApiError::malformed)?;
         Ok((!text.trim_ascii().is_empty()).then_some(text))
+    }
+
+    fn json_bytes(&self, strict: bool) -> Result<Option<&Bytes>, ApiError> {
+        match self.kind {
+            _ if self.length == 0 => Ok(None),
+            Kind::Json => Ok(Some(&self.bytes)),
+            Kind::Unsaid if !strict => Ok(Some(&self.bytes)),
+            Kind::Unsaid | Kind::Other => Err(ApiError::unsupported_type()),
+        }
+    }
+
+    /// What a JSON body gives an action or a trigger: one object (INV-02), which is not copied.
+    pub(crate) fn object_sent(&self) -> Result<Option<Raw>, ApiError> {
+        let bytes = self.json_bytes(false)?.filter(|bytes| !bytes.trim_ascii().is_empty());
+        let Some(bytes) = bytes else { return Ok(None) };
+        match Raw::read(bytes.clone()) {
+            Ok(value) if value.starts_with('{') => Ok(Some(value)),
+            Ok(_) => Err(ApiError::malformed("JSON object expected")),
+            Err(Unreadable::Text(error)) => Err(ApiError::malformed(error)),
+            Err(Unreadable::Json(error)) => Err(ApiError::malformed_json(&error)),
+        }
     }
 }
 
@@ -220,6 +235,29 @@ mod tests {
         let payload = read(&Method::POST, &HeaderMap::new(), body, 100, &room()).await.unwrap();
         assert_eq!(payload.bytes, Bytes::from("{\"a\":1}"));
         assert_eq!(payload.length(), 7);
+    }
+
+    #[test]
+    fn inv_02_a_payload_is_one_object() {
+        let sent = |text: &'static str| {
+            let (bytes, length) = (Bytes::from_static(text.as_bytes()), text.len() as u64);
+            Payload { bytes, length, kind: Kind::Json, _room: None }.object_sent()
+        };
+        assert_eq!(sent(" {\"a\": 1} ").unwrap().unwrap().get(), "{\"a\":1}");
+        assert!(sent("").unwrap().is_none() && sent(" \n").unwrap().is_none());
+        for bad in ["[1]", "1", "null", "\"x\""] {
+            let text = "The request content was malformed:\nJSON object expected";
+            assert_eq!(sent(bad).unwrap_err().text(), text, "{bad}");
+        }
+        for (bad, why) in [
+            ("{", "EOF while parsing an object at line 1 column 1"),
+            ("{} {}", "trailing characters at line 1 column 4"),
+            ("{\"a\":}", "expected value at line 1 column 6"),
+            ("nope", "expected ident at line 1 column 2"),
+        ] {
+            let text = format!("The request content was malformed:\n{why}");
+            assert_eq!(sent(bad).unwrap_err().text(), text, "{bad}");
+        }
     }
 
     #[tokio::test]

@@ -23,6 +23,8 @@ pub struct Body(Source);
 enum Source {
     /// Here they are; `None`: they have been taken.
     Whole(Option<Bytes>),
+    /// Here they are, in parts, none of which is empty.
+    Parts(std::array::IntoIter<Bytes, 3>),
     /// Piece by piece. A piece that is an error breaks the connection off, so that the client sees that the rest is
     /// missing.
     Pieces(mpsc::Receiver<io::Result<Bytes>>),
@@ -33,6 +35,11 @@ impl Body {
     #[must_use]
     pub fn new(bytes: impl Into<Bytes>) -> Body {
         Body(Source::Whole(Some(bytes.into())))
+    }
+
+    /// A body that is known and lies in parts, none of which is empty.
+    pub(crate) fn parts(parts: [Bytes; 3]) -> Body {
+        Body(Source::Parts(parts.into_iter()))
     }
 
     /// A body that comes in pieces. Whoever sends them waits when the client is slow: the channel's length is the limit.
@@ -54,6 +61,7 @@ impl http_body::Body for Body {
                 let bytes = bytes.take().filter(|bytes| !bytes.is_empty());
                 Poll::Ready(bytes.map(|bytes| Ok(http_body::Frame::data(bytes))))
             }
+            Source::Parts(parts) => Poll::Ready(parts.next().map(|part| Ok(http_body::Frame::data(part)))),
             Source::Pieces(receiver) => {
                 let polled = receiver.poll_recv(context);
                 polled.map(|piece| piece.map(|piece| piece.map(http_body::Frame::data)))
@@ -64,6 +72,7 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Source::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Source::Parts(parts) => parts.len() == 0,
             Source::Pieces(_) => false,
         }
     }
@@ -72,6 +81,9 @@ impl http_body::Body for Body {
         match &self.0 {
             Source::Whole(bytes) => {
                 http_body::SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64)
+            }
+            Source::Parts(parts) => {
+                http_body::SizeHint::with_exact(parts.as_slice().iter().map(|part| part.len() as u64).sum())
             }
             Source::Pieces(_) => http_body::SizeHint::default(),
         }
@@ -131,7 +143,12 @@ impl Reply {
 
     /// A JSON text.
     pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
-        Reply::new(status, Body::new(body), Some(JSON))
+        Reply::json_body(status, Body::new(body))
+    }
+
+    /// A body that is a JSON text.
+    pub(crate) fn json_body(status: StatusCode, body: Body) -> Reply {
+        Reply::new(status, body, Some(JSON))
     }
 
     /// A value as JSON, with status 200.

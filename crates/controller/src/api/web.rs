@@ -141,7 +141,7 @@ impl Controller {
             true => arguments::raw(&request)?,
             false => arguments::cooked(&request, |name| action.defaults.is_immutable(name))?,
         };
-        let arguments = action.defaults.pass(Some(&Arc::from(arguments)));
+        let arguments = action.defaults.pass(Some(&arguments));
         // Its bytes are in the arguments now; its room is for other requests while this one waits.
         drop(payload);
         let invocation = Invocation {

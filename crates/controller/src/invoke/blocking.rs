@@ -6,9 +6,8 @@ use super::record::{self, Kind};
 use super::streamed::Response;
 use super::wish::Wish;
 use crate::Controller;
-use crate::api::{ApiError, Reply};
+use crate::api::{ApiError, Body, Reply};
 use crate::config::WaitOver;
-use bytes::Bytes;
 use http::StatusCode;
 use rpc::ActivationMessage;
 use std::sync::Arc;
@@ -49,7 +48,7 @@ impl Controller {
     /// Writes an intent for an activation that goes on, whose id a client is to be given.
     pub(super) async fn promise(&self, message: &ActivationMessage, kind: Kind) -> Result<(), ApiError> {
         if keeps_records(&message.caller) {
-            self.activations.accept(intent::write(message, &json::raw(&*message.caller), kind)?)?;
+            self.activations.accept(intent::write(message, &json::plain(&*message.caller), kind)?)?;
             // It may be running, so that another process must not run it again.
             let ticket = self.activations.started(message.activation_id)?;
             self.activations.durable(ticket).await?;
@@ -114,9 +113,9 @@ pub(super) fn finished(record: &Activation, result_only: bool) -> Reply {
         types::StatusCode::WhiskError => StatusCode::INTERNAL_SERVER_ERROR,
     };
     let body = match &record.response.result {
-        Some(result) if result_only || result.get().starts_with('[') => json::bytes(result.clone()),
-        None if result_only => Bytes::from_static(b"{}"),
-        Some(_) | None => record::as_answer(record).into(),
+        Some(result) if result_only || result.starts_with('[') => Body::new(result.clone().into_bytes()),
+        None if result_only => Body::new("{}"),
+        Some(_) | None => record::as_answer(record),
     };
-    Reply::json(status, body).for_activation(record.activation_id)
+    Reply::json_body(status, body).for_activation(record.activation_id)
 }

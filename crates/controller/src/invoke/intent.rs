@@ -14,15 +14,16 @@ use types::{
     Revision, SemVer, TraceContext, TransactionId,
 };
 
-/// The body of an intent. Caller and action are the same in many, and so written once. The caller is kept whole, because the limits are those at the time of the request; an identity
-/// has no key in it.
+/// The body of an intent. Caller and action are the same in many, and so written once. The caller is kept whole, because the
+/// limits are those at the time of the request; an identity has no key in it.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Body<'a, C, A> {
     transaction: Cow<'a, TransactionId>,
     caller: C,
     action: A,
-    #[serde(borrow)]
+    /// Written by hand, because serde would look through it once more.
+    #[serde(borrow, skip_serializing)]
     payload: &'a RawValue,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     environment: Option<&'a RawValue>,
@@ -56,8 +57,9 @@ struct Action<'a> {
     slots: u32,
 }
 
-fn written(action: &ExecutableAction) -> Raw {
-    json::raw(&Action {
+/// What intents say of an action.
+fn written(action: &ExecutableAction) -> Box<RawValue> {
+    json::plain(&Action {
         name: Cow::Borrowed(&action.name),
         binding: action.binding.as_ref().map(Cow::Borrowed),
         version: action.version,
@@ -71,13 +73,21 @@ fn written(action: &ExecutableAction) -> Raw {
 }
 
 /// The intent of an activation; `caller` is its caller, written.
-pub(super) fn write(message: &ActivationMessage, caller: &Raw, kind: Kind) -> Result<Intent, StoreError> {
+pub(super) fn write(
+    message: &ActivationMessage,
+    caller: &RawValue,
+    kind: Kind,
+) -> Result<Intent, StoreError> {
+    let activation_id = message.activation_id;
+    let failed = |error| StoreError::new(format!("write the intent of activation {activation_id}"), error);
+    let environment = message.environment.as_deref().map(serde_json::from_str::<Box<RawValue>>);
+    let environment = environment.transpose().map_err(failed)?;
     let body = Body {
         transaction: Cow::Borrowed(&message.transaction_id),
-        caller: &**caller,
-        action: &**message.action.in_intents(written),
-        payload: &message.payload,
-        environment: message.environment.as_deref(),
+        caller,
+        action: message.action.in_intents(written),
+        payload: RawValue::NULL,
+        environment: environment.as_deref(),
         locks: message.locks.as_deref().map(Cow::Borrowed),
         cause: message.cause,
         trace: Cow::Borrowed(&message.trace),
@@ -86,9 +96,8 @@ pub(super) fn write(message: &ActivationMessage, caller: &Raw, kind: Kind) -> Re
         blocking: message.blocking,
         kind,
     };
-    let activation_id = message.activation_id;
-    let body = serde_json::to_vec(&body)
-        .map_err(|error| StoreError::new(format!("write the intent of activation {activation_id}"), error))?;
+    let rest = serde_json::to_vec(&body).map_err(failed)?;
+    let body = [b"{\"payload\":", message.payload.get().as_bytes(), b",", &rest[1..]].concat();
     Ok(Intent { activation_id, body: Bytes::from(body) })
 }
 
@@ -98,7 +107,6 @@ pub(super) fn read(
     controller: ControllerId,
 ) -> Result<(ActivationMessage, Kind), serde_json::Error> {
     let body: Body<'_, Cow<'_, Identity>, Action<'_>> = serde_json::from_slice(&intent.body)?;
-    let raw = |text: &RawValue| Raw::from(text.to_owned());
     let caller = body.caller.into_owned();
     let name = body.action.name.into_owned();
     let action = ExecutableAction {
@@ -122,8 +130,8 @@ pub(super) fn read(
         caller: Arc::new(caller),
         controller,
         blocking: body.blocking,
-        payload: raw(body.payload),
-        environment: body.environment.map(raw),
+        payload: Raw::from(body.payload),
+        environment: body.environment.map(Raw::from),
         locks: body.locks.map(|locks| Arc::from(locks.into_owned())),
         cause: body.cause,
         trace: body.trace.into_owned(),

@@ -1,10 +1,11 @@
 //! What `bench/gate` counts the instructions of in this part, and nothing else calls from outside.
 
-use super::parameters::{self, Defaults, Given};
+use super::parameters::Defaults;
 use super::record::as_answer;
 use super::wish::Wish;
 use crate::Controller;
-use crate::api::Query;
+use crate::api::{Body, Query};
+use bytes::Bytes;
 use http::request;
 use std::fmt;
 use types::json::Raw;
@@ -22,9 +23,9 @@ impl Merge {
 
     /// The arguments with a client's payload. `None`: it is no JSON object.
     #[must_use]
-    pub fn with(&self, payload: &str) -> Option<Raw> {
-        let payload = parameters::check(payload).ok()?;
-        self.0.merge(Some(Given::Sent(payload))).ok().map(|arguments| arguments.payload)
+    pub fn with(&self, payload: &Bytes) -> Option<Raw> {
+        let payload = Raw::read(payload.clone()).ok()?;
+        self.0.merge(Some(payload)).ok().map(|arguments| arguments.payload)
     }
 }
 
@@ -41,8 +42,8 @@ pub fn wish(controller: &Controller, parts: &request::Parts) -> bool {
     std::hint::black_box(wish).is_ok()
 }
 
-/// The record as a blocking answer shows it; empty where it cannot be written.
+/// The record as a blocking answer shows it.
 #[must_use]
-pub fn answer(record: &Activation) -> Vec<u8> {
+pub fn answer(record: &Activation) -> Body {
     as_answer(record)
 }

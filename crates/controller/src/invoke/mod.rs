@@ -32,9 +32,9 @@ use crate::callbacks::{self, Promise, Wanted};
 use crate::entitlement;
 use crate::identities::{Caller, Place};
 use http::HeaderMap;
-use parameters::Given;
 use resolve::Found;
 use std::sync::Arc;
+use types::json::Raw;
 use types::{ActivationId, Privilege, TraceContext, TransactionId};
 use wish::Wish;
 
@@ -46,13 +46,13 @@ pub(crate) struct Admission {
 
 /// What an invocation is made of beside the action.
 #[derive(Debug)]
-pub(crate) struct Call<'a> {
+pub(crate) struct Call {
     /// The id that the activation will have.
     pub(crate) id: ActivationId,
     /// Who invokes.
     pub(crate) caller: Arc<Caller>,
-    /// With what.
-    pub(crate) payload: Option<Given<'a>>,
+    /// An object.
+    pub(crate) payload: Option<Raw>,
     /// The request.
     pub(crate) transaction: TransactionId,
     /// When it came, in milliseconds since 1970.
@@ -67,14 +67,13 @@ impl Controller {
         let Asked { caller, headers, query, payload, transaction, received, .. } = asked;
         let Some(_pass) = self.gate.enter() else { return Err(ApiError::unavailable()) };
         let admission = self.admit_invocation(&caller, &target, payload.length(), received).await?;
-        let arguments = payload.json(false)?.map(parameters::check).transpose()?;
+        let arguments = payload.object_sent()?;
         let wish = Wish::read(query, headers, &self.config)?;
         let wanted = self.wanted_callback(headers, &caller)?;
         if wish.blocking && wanted.is_some() {
             return Err(callbacks::blocking());
         }
         let (id, transaction, trace) = (self.new_activation_id(), transaction.clone(), trace(headers));
-        let arguments = arguments.map(Given::Sent);
         let call = Call { id, caller, payload: arguments, transaction, received, trace };
         let invocation = self.arrange(admission, call).await?;
         // Its bytes are in the arguments now; its room is for other requests while this one waits.
@@ -127,7 +126,7 @@ impl Controller {
     }
 
     /// The invocation that was admitted, complete: the action is there, and takes these arguments.
-    pub(crate) async fn arrange(&self, admission: Admission, call: Call<'_>) -> Result<Invocation, ApiError> {
+    pub(crate) async fn arrange(&self, admission: Admission, call: Call) -> Result<Invocation, ApiError> {
         let Admission { found, place } = admission;
         let Call { id, caller, payload, transaction, received, trace } = call;
         let action = self.resolve(found).await?;

@@ -34,15 +34,6 @@ pub(crate) struct Arguments {
     pub(crate) locks: Option<Arc<[Lock]>>,
 }
 
-/// The payload of a call.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Given<'a> {
-    /// As a client sent it: an object (see [`check`]).
-    Sent(&'a RawValue),
-    /// An object without white space between its tokens, which several calls share.
-    Shared(&'a Raw),
-}
-
 /// One member of an object.
 #[derive(Debug)]
 struct Fragment {
@@ -104,20 +95,12 @@ impl Defaults {
         }
     }
 
-    /// The arguments with a payload, which may not set everything (INV-13).
-    pub(crate) fn merge(&self, payload: Option<Given<'_>>) -> Result<Arguments, ApiError> {
+    /// The arguments with a client's payload, which is an object.
+    pub(crate) fn merge(&self, payload: Option<Raw>) -> Result<Arguments, ApiError> {
         let Some(payload) = payload else { return Ok(self.alone.clone()) };
         if self.run.is_empty() && self.init.is_empty() && self.immutable.is_empty() {
-            let payload = match payload {
-                Given::Sent(sent) => json::compacted(sent),
-                Given::Shared(shared) => shared.clone(),
-            };
-            return Ok(Arguments { payload, environment: None, locks: None });
+            return Ok(Arguments { payload: payload.apart(), environment: None, locks: None });
         }
-        let payload = match payload {
-            Given::Sent(sent) => json::compact(sent.get()),
-            Given::Shared(shared) => Cow::Borrowed(shared.get()),
-        };
         if self.init.is_empty()
             && let Some(named) = self.named_in(&payload)
         {
@@ -146,7 +129,7 @@ impl Defaults {
         let is_init = |key: &str| self.init.iter().any(|fragment| *fragment.key == *key);
         let (own_init, own_run): (Vec<_>, Vec<_>) = members.iter().partition(|(key, _)| is_init(key));
         let texts = |own: Vec<&(Cow<'_, str>, &RawValue)>| -> Vec<String> {
-            own.into_iter().map(|(key, value)| json::member(key, value)).collect()
+            own.into_iter().map(|(key, value)| json::member(key, value.get())).collect()
         };
         let (own_init, own_run) = (texts(own_init), texts(own_run));
         let init = self.init.iter().filter(left).map(Fragment::text);
@@ -193,12 +176,6 @@ impl Defaults {
     }
 }
 
-/// The payload in a request, which must be one JSON object (INV-02).
-pub(crate) fn check(payload: &str) -> Result<&RawValue, ApiError> {
-    let value: &RawValue = serde_json::from_str(payload).map_err(|error| ApiError::malformed_json(&error))?;
-    if value.get().starts_with('{') { Ok(value) } else { Err(ApiError::malformed("JSON object expected")) }
-}
-
 /// The locks of parameters that are stored encrypted.
 fn locks(parameters: &Parameters) -> Option<Arc<[Lock]>> {
     let lock = |parameter: &Parameter| {
@@ -223,24 +200,9 @@ mod tests {
     }
 
     fn merged(parameters: &str, payload: Option<&str>) -> (String, Option<String>) {
-        let payload = payload.map(|text| Given::Sent(check(text).unwrap()));
+        let payload = payload.map(|text| json::parse(text).unwrap());
         let arguments = defaults(parameters, false).merge(payload).unwrap();
         (arguments.payload.get().to_owned(), arguments.environment.map(|env| env.get().to_owned()))
-    }
-
-    #[test]
-    fn inv_02_a_payload_is_one_object() {
-        assert!(check(" {\"a\":1} ").is_ok());
-        for bad in ["[1]", "1", "null", "\"x\""] {
-            assert_eq!(
-                check(bad).unwrap_err().text(),
-                "The request content was malformed:\nJSON object expected",
-                "{bad}"
-            );
-        }
-        for bad in ["{", "{} {}", "{\"a\":}", "nope"] {
-            assert!(check(bad).unwrap_err().text().starts_with("The request content was malformed:\n"));
-        }
     }
 
     #[test]
@@ -263,29 +225,6 @@ mod tests {
     }
 
     #[test]
-    fn inv_11_what_calls_share_is_merged_as_what_was_sent_is() {
-        let text = r#"{"a":2,"\u0062":{"x":1.0},"i":"y","c":[1]}"#;
-        let shared = json::parse(text).unwrap();
-        for parameters in [
-            "[]",
-            r#"[{"key":"a","value":1},{"key":"b","value":2},{"key":"d","value":3}]"#,
-            r#"[{"key":"d","value":1},{"key":"i","value":"x","init":true}]"#,
-        ] {
-            let merge = |given| {
-                let arguments = defaults(parameters, false).merge(Some(given)).unwrap();
-                (arguments.payload.get().to_owned(), arguments.environment.map(|env| env.get().to_owned()))
-            };
-            assert_eq!(
-                merge(Given::Shared(&shared)),
-                merge(Given::Sent(check(text).unwrap())),
-                "{parameters}"
-            );
-            let closed = defaults(parameters, true).merge(Some(Given::Shared(&shared)));
-            assert_eq!(closed.is_ok(), parameters == "[]", "{parameters}");
-        }
-    }
-
-    #[test]
     fn run_10_init_parameters_go_to_the_environment_wherever_they_come_from() {
         let parameters = r#"[{"key":"a","value":1},{"key":"i","value":"x","init":true}]"#;
         assert_eq!(merged(parameters, None), (r#"{"a":1}"#.to_owned(), Some(r#"{"i":"x"}"#.to_owned())));
@@ -303,7 +242,7 @@ mod tests {
             false,
         );
         let locked = |payload: Option<&str>| -> Vec<String> {
-            let arguments = defaults.merge(payload.map(|text| Given::Sent(check(text).unwrap()))).unwrap();
+            let arguments = defaults.merge(payload.map(|text| json::parse(text).unwrap())).unwrap();
             let locks = arguments.locks.as_deref().unwrap_or_default();
             locks.iter().map(|lock| format!("{} {}", lock.key, lock.cipher)).collect()
         };
@@ -316,7 +255,7 @@ mod tests {
     #[test]
     fn inv_12_inv_13_what_is_final_cannot_be_set_unless_it_is_null() {
         let defaults = defaults(r#"[{"key":"a","value":1},{"key":"n","value":null}]"#, true);
-        let merge = |text| defaults.merge(Some(Given::Sent(check(text).unwrap())));
+        let merge = |text| defaults.merge(Some(json::parse(text).unwrap()));
         let refused = merge(r#"{"\u0061":2}"#).unwrap_err();
         let text = "Request defines parameters that are not allowed (e.g., reserved properties).";
         assert_eq!(refused.text(), text);
@@ -344,9 +283,8 @@ mod tests {
     fn seq_18_a_sequence_keeps_its_parameters_to_itself() {
         let parameters =
             serde_json::from_str(r#"[{"key":"a","value":1},{"key":"i","value":2,"init":true}]"#).unwrap();
-        let merge = |closed, text| {
-            Defaults::of_sequence(&parameters, closed).merge(Some(Given::Sent(check(text).unwrap())))
-        };
+        let merge =
+            |closed, text| Defaults::of_sequence(&parameters, closed).merge(Some(json::parse(text).unwrap()));
         let open = merge(false, r#"{"a":5}"#).unwrap();
         assert_eq!((open.payload.get(), open.environment.is_none()), (r#"{"a":5}"#, true));
         assert_eq!(merge(true, r#"{"b":5}"#).unwrap().payload.get(), r#"{"b":5}"#);
@@ -386,7 +324,7 @@ mod tests {
                 let parameters: Parameters = serde_json::from_value(Value::from(parameters)).unwrap();
                 let payload_value = Value::Object(payload.clone());
                 let text = if pretty { serde_json::to_string_pretty(&payload_value) } else { serde_json::to_string(&payload_value) }.unwrap();
-                let arguments = Defaults::new(&parameters, false).merge(Some(Given::Sent(check(&text).unwrap()))).unwrap();
+                let arguments = Defaults::new(&parameters, false).merge(Some(json::parse(&text).unwrap())).unwrap();
                 let mut expected = below.clone();
                 expected.extend(payload);
                 let mut expected_environment = Map::new();
@@ -403,9 +341,9 @@ mod tests {
 
             #[test]
             fn no_payload_makes_it_panic(payload in ".{0,64}") {
-                if let Ok(payload) = check(&payload) {
+                if let Some(payload) = json::parse(&payload).ok().filter(|payload| payload.starts_with('{')) {
                     defaults(r#"[{"key":"a","value":1,"init":true},{"key":"b","value":2}]"#, true)
-    .merge(Some(Given::Sent(payload))).ok();
+    .merge(Some(payload)).ok();
                 }
             }
         }

@@ -1,13 +1,14 @@
 //! Records that the controller makes: of sequences and compositions, and of what did not run or nobody reported.
 
 use super::resolve::ResolvedAction;
+use crate::api::Body;
 use engine::compose::Form;
 use rpc::{ActivationMessage, ExecutableAction, Phases, Refusal, Run};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use types::{
-    ActionLimits, Activation, ActivationId, ActivationResponse, AnnotationValue, Annotations, EntityPath,
-    Identity, StatusCode, TraceContext, json,
+    ActionLimits, Activation, ActivationId, ActivationResponse, Annotations, EntityPath, Identity,
+    StatusCode, TraceContext, json,
 };
 
 /// The completion did not come.
@@ -96,7 +97,7 @@ impl Ended<'_> {
         if let Some(memory) = self.memory {
             annotations.push("limits", json::raw(&ActionLimits { memory, ..action.limits }));
         }
-        annotations.push("traceId", AnnotationValue::id(self.trace.trace_id()));
+        annotations.push("traceId", json::id(self.trace.trace_id()));
         Activation {
             namespace: EntityPath::of_namespace(&self.caller.namespace.name),
             name: action.name.name.clone(),
@@ -175,12 +176,14 @@ pub(super) fn of_refusal(refusal: &Refusal) -> (StatusCode, &'static str) {
 
 /// The record as a blocking answer shows it: logs are not collected yet when it goes out, but for the ids of parts
 /// (INV-08).
-pub(super) fn as_answer(record: &Activation) -> Vec<u8> {
+pub(super) fn as_answer(record: &Activation) -> Body {
+    /// A longer result is not copied, which costs another piece to be sent.
+    const GREAT: usize = 64 << 10;
     let mut text = Vec::new();
-    if record.has_parts() {
-        record.write_json(&mut text);
-    } else {
-        record.write_json_without_logs(&mut text);
+    match &record.response.result {
+        _ if record.has_parts() => record.write_json(&mut text),
+        Some(result) if result.len() > GREAT => return Body::parts(record.json_without_logs_in_pieces()),
+        Some(_) | None => record.write_json_without_logs(&mut text),
     }
-    text
+    Body::new(text)
 }

@@ -349,8 +349,8 @@ impl<A: Clone> Composition<A> {
 
 /// Whether the result of a component stops its sequence (SEQ-06, SEQ-08).
 fn has_error(response: &ActivationResponse) -> bool {
-    let shape = response.result.as_ref().map(|result| json::shape(result.get()));
-    !response.is_success() || matches!(shape, Some(Ok(Shape::Object { has_error: true })))
+    let shape = response.result.as_ref().and_then(|result| json::shape(result.get()));
+    !response.is_success() || matches!(shape, Some(Shape::Object { has_error: true }))
 }
 
 /// CON-16, DEF-07

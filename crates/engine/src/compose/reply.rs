@@ -19,7 +19,7 @@ impl Reply {
     pub(super) fn read(result: &str) -> Reply {
         let members = json::members(result).unwrap_or_default();
         let member =
-            |name: &str| members.iter().find(|(key, _)| key == name).map(|(_, value)| json::compacted(value));
+            |name: &str| members.iter().find(|(key, _)| key == name).map(|(_, value)| Raw::from(*value));
         Reply {
             action: member("action"),
             params: member("params").map(|params| boxed("value", params)),
@@ -46,7 +46,8 @@ pub(super) fn overlaid(below: Option<&Raw>, above: &Raw) -> Raw {
     let above = json::members(above.get()).unwrap_or_default();
     let hidden = |key: &str| above.iter().any(|(name, _)| name == key);
     let kept = below.iter().filter(|(key, _)| !hidden(key));
-    let members: Vec<String> = kept.chain(&above).map(|(key, value)| json::member(key, value)).collect();
+    let members: Vec<String> =
+        kept.chain(&above).map(|(key, value)| json::member(key, value.get())).collect();
     json::object(members.iter().map(String::as_str))
 }
 

@@ -6,6 +6,7 @@
 //! ```
 
 use crate::codec::Fields;
+use bytes::Bytes;
 
 /// The length of what precedes a payload.
 pub(crate) const HEADER: usize = 21;
@@ -49,6 +50,8 @@ impl Kind {
 #[derive(Debug)]
 pub(crate) struct Frame {
     bytes: Vec<u8>,
+    /// A part of the payload that is not copied, and before which of the bytes it belongs.
+    inserted: Option<(usize, Bytes)>,
 }
 
 impl Frame {
@@ -57,7 +60,7 @@ impl Frame {
         let mut bytes = Vec::with_capacity(HEADER + room);
         bytes.resize(HEADER, 0);
         bytes[12] = kind as u8;
-        Frame { bytes }
+        Frame { bytes, inserted: None }
     }
 
     /// Where the payload is written to, behind what is there.
@@ -65,26 +68,48 @@ impl Frame {
         &mut self.bytes
     }
 
+    /// Makes something that is not copied a part of the payload, before that place in [`Frame::payload`].
+    pub(crate) fn insert(&mut self, place: usize, part: Bytes) {
+        self.inserted = Some((place, part));
+    }
+
+    /// All of it, in its order.
+    fn parts(&self) -> [&[u8]; 3] {
+        match &self.inserted {
+            None => [&self.bytes, &[], &[]],
+            Some((place, part)) => [&self.bytes[..*place], part, &self.bytes[*place..]],
+        }
+    }
+
     /// Ends the payload. `None`: it is longer than an entry can be.
     pub(crate) fn finish(mut self) -> Option<Frame> {
-        let length = u32::try_from(self.bytes.len() - HEADER).ok()?;
-        let check = crc32fast::hash(&self.bytes[HEADER..]);
+        let [before, inserted, behind] = self.parts();
+        let length = u32::try_from(before.len() - HEADER + inserted.len() + behind.len()).ok()?;
+        let mut check = crc32fast::Hasher::new();
+        for part in [&before[HEADER..], inserted, behind] {
+            check.update(part);
+        }
+        let check = check.finalize();
         self.bytes[0..4].copy_from_slice(&length.to_be_bytes());
         self.bytes[13..17].copy_from_slice(&check.to_be_bytes());
         Some(self)
     }
 
     /// Gives the finished entry its place, and answers what is written.
-    pub(crate) fn seal(&mut self, sequence: u64) -> &[u8] {
+    pub(crate) fn seal(&mut self, sequence: u64) -> [&[u8]; 3] {
         self.bytes[4..12].copy_from_slice(&sequence.to_be_bytes());
         let check = crc32fast::hash(&self.bytes[..17]);
         self.bytes[17..21].copy_from_slice(&check.to_be_bytes());
-        &self.bytes
+        self.parts()
     }
 
-    /// The bytes; the payload begins at [`HEADER`].
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+    /// The bytes in their order; the payload begins at [`HEADER`] of the first.
+    pub(crate) fn into_parts(self) -> [Bytes; 3] {
+        let bytes = Bytes::from(self.bytes);
+        match self.inserted {
+            None => [bytes, Bytes::new(), Bytes::new()],
+            Some((place, part)) => [bytes.slice(..place), part, bytes.slice(place..)],
+        }
     }
 }
 
@@ -158,7 +183,7 @@ mod tests {
         let mut frame = Frame::new(Kind::Started, payload.len());
         frame.payload().extend_from_slice(payload);
         let mut frame = frame.finish().unwrap();
-        frame.seal(7).to_vec()
+        frame.seal(7).concat()
     }
 
     #[test]
@@ -173,6 +198,22 @@ mod tests {
         }
         for length in 0..bytes.len() {
             assert!(Entry::parse(&bytes[..length]).is_none(), "length {length}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_copied_is_a_part_of_the_entry() {
+        for place in 0..=7 {
+            let (before, behind) = "payload".split_at(place);
+            let mut frame = Frame::new(Kind::Started, 7);
+            frame.payload().extend_from_slice(before.as_bytes());
+            let at = frame.payload().len();
+            frame.payload().extend_from_slice(behind.as_bytes());
+            frame.insert(at, Bytes::from_static(b"great"));
+            let mut frame = frame.finish().unwrap();
+            let written = frame.seal(7).concat();
+            assert_eq!(written, entry(format!("{before}great{behind}").as_bytes()));
+            assert_eq!(frame.into_parts().concat(), written);
         }
     }
 

@@ -15,7 +15,7 @@ use crate::OpenError;
 use frame::{FILE_HEADER, FileHeader};
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -128,9 +128,9 @@ impl Journal {
             self.rotate().map_err(|error| write_error(&error))?;
         }
         let sequence = self.sequence + 1;
-        let bytes = frame.seal(sequence);
-        let length = bytes.len();
-        if let Err(error) = (&*self.file).write_all(bytes) {
+        let parts = frame.seal(sequence);
+        let length = parts.iter().map(|part| part.len()).sum::<usize>();
+        if let Err(error) = write_parts(&self.file, parts) {
             self.cut_back(&error);
             return Err(write_error(&error));
         }
@@ -206,6 +206,25 @@ impl Journal {
             self.fail(why.into());
         }
     }
+}
+
+/// Writes all of them, which are mostly one. They are one write to the kernel too, unless it takes less than that.
+fn write_parts(mut file: &File, parts: [&[u8]; 3]) -> io::Result<()> {
+    let [first, second, third] = parts;
+    if second.is_empty() && third.is_empty() {
+        return file.write_all(first);
+    }
+    let mut slices = parts.map(IoSlice::new);
+    let mut left = &mut slices[..];
+    while !left.is_empty() {
+        match file.write_vectored(left) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut left, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// The text of an entry that was written earlier, with its header.

@@ -51,9 +51,13 @@ impl<'a> Groups<'a> {
             let Some(record) = self.rest.next() else { break };
             count += 1;
             put_id(&mut ids, record.id.bits(), &mut before);
+            // Or else the buffer is copied again and again while it grows for the first great text.
+            self.entries.reserve(record.namespace.len() + record.text.len() + 2);
             self.entries.extend_from_slice(record.namespace.as_bytes());
             self.entries.push(END);
-            put_text(&mut self.entries, &record.text, record.id);
+            for part in record.text.parts() {
+                put_text(&mut self.entries, part, record.id);
+            }
             self.entries.push(END);
         }
         let length = u32::try_from(self.entries.len())?;
@@ -173,7 +177,7 @@ mod tests {
 
     fn record(namespace: &str, id: ActivationId, text: Vec<u8>) -> Record {
         let (namespace, path) = (namespace.into(), "a".into());
-        Record { id, start: BEGIN, namespace, path, summary: Bytes::new(), text: text.into() }
+        Record { id, start: BEGIN, namespace, path, summary: Bytes::new(), text: Bytes::from(text).into() }
     }
 
     #[test]
@@ -201,7 +205,7 @@ mod tests {
             let (here, after) = rest.split_at(ids.len());
             for (record, bits) in here.iter().zip(ids) {
                 assert_eq!(record.id.bits(), bits);
-                assert_eq!(texts.get(&record.namespace, record.id).unwrap(), record.text);
+                assert_eq!(texts.get(&record.namespace, record.id).unwrap(), record.text.whole());
                 assert_eq!(texts.get("nobody", record.id), None);
             }
             rest = after;

@@ -72,7 +72,7 @@ fn show(
     shown: Shown,
 ) -> Result<Option<Bytes>, Fault> {
     Ok(match (found, shown) {
-        (Found::Memory(record), Shown::Whole) => Some(record.text.clone()),
+        (Found::Memory(record), Shown::Whole) => Some(record.text.whole()),
         (Found::Memory(record), Shown::Summary) => Some(record.summary.clone()),
         (Found::Disk(segment, summary), Shown::Summary) => Some(reader.summary(&segment, place, &summary)?),
         (Found::Disk(segment, _), Shown::Whole) => reader.text(&segment, &query.namespace, place.1)?,

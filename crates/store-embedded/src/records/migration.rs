@@ -84,7 +84,7 @@ fn read(value: &[u8]) -> Result<Record, Fault> {
         namespace: std::str::from_utf8(&value[..at])?.into(),
         path: record.path_in_namespace().into_boxed_str(),
         summary: Bytes::from(summary),
-        text: Bytes::copy_from_slice(text),
+        text: Bytes::copy_from_slice(text).into(),
     })
 }
 

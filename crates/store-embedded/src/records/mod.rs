@@ -246,7 +246,7 @@ impl ActivationStore for EmbeddedActivationStore {
     async fn get(&self, namespace: &str, id: ActivationId) -> Result<Option<Bytes>, StoreError> {
         let in_memory = self.shared.front.lock().record(id).cloned();
         if let Some(record) = in_memory {
-            return Ok((*record.namespace == *namespace).then(|| record.text.clone()));
+            return Ok((*record.namespace == *namespace).then(|| record.text.whole()));
         }
         let (shared, namespace) = (self.shared.clone(), namespace.to_owned());
         let failed = move |fault| StoreError::new(format!("read activation {id}"), fault);

@@ -9,6 +9,10 @@ use types::{Activation, ActivationId};
 /// What a record takes beside its texts in memory: the maps' and lists' slots.
 const OVERHEAD: u64 = 300;
 
+/// A longer result is not copied: the record holds what the container answered, and the journal is given its text in
+/// parts.
+const GREAT: usize = 64 << 10;
+
 /// What an entry has before the namespace.
 const ENTRY_HEAD: usize = 32;
 
@@ -23,7 +27,35 @@ pub(crate) struct Record {
     /// LIST-11
     pub(crate) summary: Bytes,
     /// ATV-06
-    pub(crate) text: Bytes,
+    pub(crate) text: Text,
+}
+
+/// A text in its parts, which are one but for that of a great record.
+#[derive(Clone, Debug)]
+pub(crate) struct Text([Bytes; 3]);
+
+impl Text {
+    /// The parts, in their order.
+    pub(crate) fn parts(&self) -> &[Bytes; 3] {
+        &self.0
+    }
+
+    /// How long it is.
+    pub(crate) fn len(&self) -> usize {
+        self.0.iter().map(Bytes::len).sum()
+    }
+
+    /// The text, which is put together where it has parts.
+    pub(crate) fn whole(&self) -> Bytes {
+        let [first, second, third] = &self.0;
+        if second.is_empty() && third.is_empty() { first.clone() } else { self.0.concat().into() }
+    }
+}
+
+impl From<Bytes> for Text {
+    fn from(text: Bytes) -> Text {
+        Text([text, Bytes::new(), Bytes::new()])
+    }
 }
 
 impl Record {
@@ -55,7 +87,8 @@ pub(crate) fn encode(record: &Activation) -> Result<Encoded, StoreError> {
     let too_long = |_| failed("a name or the summary is too long".into());
     let (namespace, path) =
         (Box::<str>::from(record.namespace.root()), record.path_in_namespace().into_boxed_str());
-    let texts = record.summary_json_room() + record.json_room();
+    let great = record.response.result.as_ref().filter(|result| result.len() > GREAT);
+    let texts = record.summary_json_room() + record.json_room() - great.map_or(0, |result| result.len());
     let mut frame = Frame::new(Kind::Record, ENTRY_HEAD + namespace.len() + path.len() + texts);
     let out = frame.payload();
     out.extend_from_slice(&id.bits().to_be_bytes());
@@ -67,9 +100,17 @@ pub(crate) fn encode(record: &Activation) -> Result<Encoded, StoreError> {
     out.extend_from_slice(namespace.as_bytes());
     out.extend_from_slice(path.as_bytes());
     let begin = out.len();
-    let end = record.write_summary_and_json(out);
+    let (end, place) = if great.is_some() {
+        let (end, place) = record.write_summary_and_json_around_result(out);
+        (end, Some(place))
+    } else {
+        (record.write_summary_and_json(out), None)
+    };
     let length = u32::try_from(end - begin).map_err(too_long)?;
     out[summary_length..summary_length + 4].copy_from_slice(&length.to_be_bytes());
+    if let (Some(place), Some(result)) = (place, great) {
+        frame.insert(place, result.clone().into_bytes());
+    }
     let frame = frame.finish().ok_or_else(|| failed("it is longer than 4 GB".into()))?;
     Ok(Encoded { frame, id, start: record.start, namespace, path, summary: begin..end })
 }
@@ -81,9 +122,9 @@ impl Encoded {
 
     /// The record, its texts being parts of the entry that was written.
     pub(crate) fn into_record(self) -> Record {
-        let bytes = Bytes::from(self.frame.into_bytes());
-        let text = bytes.slice(self.summary.end..);
-        let summary = bytes.slice(self.summary);
+        let [first, second, third] = self.frame.into_parts();
+        let text = Text([first.slice(self.summary.end..), second, third]);
+        let summary = first.slice(self.summary);
         Record { id: self.id, start: self.start, namespace: self.namespace, path: self.path, summary, text }
     }
 }
@@ -96,7 +137,7 @@ pub(crate) fn decode(payload: &[u8], whole: &Bytes) -> Option<Record> {
     let summary = usize::try_from(fields.u32()?).ok()?;
     let (namespace, path) = (Box::from(fields.text(namespace)?), Box::from(fields.text(path)?));
     let summary = slice_of(whole, fields.bytes(summary)?);
-    Some(Record { id, start, namespace, path, summary, text: slice_of(whole, fields.rest()) })
+    Some(Record { id, start, namespace, path, summary, text: slice_of(whole, fields.rest()).into() })
 }
 
 /// An entry that says that an activation was accepted, and whether it has begun to run.

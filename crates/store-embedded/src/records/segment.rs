@@ -464,7 +464,14 @@ mod tests {
             let (namespace, path) = ("ns".into(), "a".into());
             let text = Bytes::from_static(b"{}");
             let id = id(BEGIN + number, number);
-            batch.insert(Record { id, start: BEGIN + number, namespace, path, summary: text.clone(), text });
+            batch.insert(Record {
+                id,
+                start: BEGIN + number,
+                namespace,
+                path,
+                summary: text.clone(),
+                text: text.into(),
+            });
             segment.ingest(number, &batch, &mut shapes).unwrap();
         };
         (1..=WRITES_WAIT as u64 + 2).for_each(&mut ingest);

@@ -5,8 +5,9 @@
 //! text, and most values need no escapes.
 
 use super::{Activation, ActivationResponse};
-use crate::json::{write_number, write_text};
+use crate::json::{Raw, write_number, write_text};
 use crate::{ActivationId, Annotations, SemVer};
+use bytes::Bytes;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -23,7 +24,7 @@ impl Activation {
     /// How much room the full record wants, in bytes; a little more where texts need escapes.
     #[must_use]
     pub fn json_room(&self) -> usize {
-        self.room(&self.logs)
+        self.room(&self.logs, self.result_text())
     }
 
     /// How much room the summary wants.
@@ -35,25 +36,45 @@ impl Activation {
         FIELDS + names + usize::try_from(annotations).unwrap_or_default()
     }
 
-    fn room(&self, logs: &[String]) -> usize {
-        let result = self.response.result.as_ref().map_or(0, |result| result.get().len());
+    fn room(&self, logs: &[String], result: &str) -> usize {
         let logs: usize = logs.iter().map(|line| line.len() + AROUND_LINE).sum();
-        self.summary_json_room() + result + logs
+        self.summary_json_room() + result.len() + logs
     }
 
     /// Writes the full record, as its serialization is (ATV-06).
     pub fn write_json(&self, out: &mut Vec<u8>) {
-        self.write(&self.logs, None, out);
+        self.write(&self.logs, self.result_text(), None, out);
     }
 
     /// The same with no logs.
     pub fn write_json_without_logs(&self, out: &mut Vec<u8>) {
-        self.write(&[], None, out);
+        self.write(&[], self.result_text(), None, out);
     }
 
-    /// `annotations`: where in `out` they are already.
-    fn write(&self, logs: &[String], annotations: Option<Range<usize>>, out: &mut Vec<u8>) {
-        out.reserve(self.room(logs));
+    /// The record with no logs, in three pieces, of which the second is the result, which is not copied.
+    #[must_use]
+    pub fn json_without_logs_in_pieces(&self) -> [Bytes; 3] {
+        let mut out = Vec::new();
+        let place = self.write(&[], "", None, &mut out);
+        let around = Bytes::from(out);
+        let result = self.response.result.clone().map(Raw::into_bytes).unwrap_or_default();
+        [around.slice(..place), result, around.slice(place..)]
+    }
+
+    fn result_text(&self) -> &str {
+        self.response.result.as_deref().unwrap_or_default()
+    }
+
+    /// Writes the record with these logs, and this in the place of its result; answers where that is. `annotations`: where in
+    /// `out` they are already.
+    fn write(
+        &self,
+        logs: &[String],
+        result: &str,
+        annotations: Option<Range<usize>>,
+        out: &mut Vec<u8>,
+    ) -> usize {
+        out.reserve(self.room(logs, result));
         self.write_names(out);
         out.extend_from_slice(b",\"version\":");
         write_version(out, self.version);
@@ -71,7 +92,7 @@ impl Activation {
             write_field(out, b",\"duration\":", duration);
         }
         out.extend_from_slice(b",\"response\":");
-        write_response(out, &self.response);
+        let place = write_response(out, &self.response, result);
         out.extend_from_slice(b",\"logs\":[");
         for (at, line) in logs.iter().enumerate() {
             if at > 0 {
@@ -86,6 +107,7 @@ impl Activation {
         }
         write_publish(out, self.publish);
         out.push(b'}');
+        place
     }
 
     /// Writes the summary, as its serialization is (LIST-11).
@@ -93,12 +115,20 @@ impl Activation {
         self.write_summary(out);
     }
 
-    /// Writes the summary and behind it the full record, and says where that begins. What is the same in both is made once.
+    /// Writes the summary and behind it the full record; answers where that begins. What is the same in both is made once.
     pub fn write_summary_and_json(&self, out: &mut Vec<u8>) -> usize {
+        self.write_both(self.result_text(), out).0
+    }
+
+    /// The same but for the record's result; answers as well where that belongs.
+    pub fn write_summary_and_json_around_result(&self, out: &mut Vec<u8>) -> (usize, usize) {
+        self.write_both("", out)
+    }
+
+    fn write_both(&self, result: &str, out: &mut Vec<u8>) -> (usize, usize) {
         let annotations = self.write_summary(out);
         let begin = out.len();
-        self.write(&self.logs, Some(annotations), out);
-        begin
+        (begin, self.write(&self.logs, result, Some(annotations), out))
     }
 
     /// Says where in `out` the annotations are.
@@ -135,11 +165,14 @@ impl Activation {
     }
 }
 
-fn write_response(out: &mut Vec<u8>, response: &ActivationResponse) {
+/// Writes a response with this in the place of its result; answers where that is.
+fn write_response(out: &mut Vec<u8>, response: &ActivationResponse, result: &str) -> usize {
     out.push(b'{');
-    if let Some(result) = &response.result {
+    let mut place = out.len();
+    if response.result.is_some() {
         out.extend_from_slice(b"\"result\":");
-        out.extend_from_slice(result.get().as_bytes());
+        place = out.len();
+        out.extend_from_slice(result.as_bytes());
         out.push(b',');
     }
     if let Some(size) = response.size {
@@ -154,6 +187,7 @@ fn write_response(out: &mut Vec<u8>, response: &ActivationResponse) {
     } else {
         b"\",\"success\":false}"
     });
+    place
 }
 
 fn write_annotations(out: &mut Vec<u8>, annotations: &Annotations) {
@@ -258,9 +292,14 @@ mod tests {
             let begin = record.write_summary_and_json(&mut both);
             assert_eq!(both[6..begin], *written(|out| record.write_summary_json(out)).as_bytes());
             assert_eq!(both[begin..], *written(|out| record.write_json(out)).as_bytes());
+            let mut around = b"before".to_vec();
+            let (same, place) = record.write_summary_and_json_around_result(&mut around);
+            around.splice(place..place, record.result_text().bytes());
+            assert_eq!((same, String::from_utf8_lossy(&around)), (begin, String::from_utf8_lossy(&both)));
             let bare = Activation { logs: Vec::new(), ..record.clone() };
             let by_serde = serde_json::to_string(&bare).expect("a record is JSON");
             assert_eq!(written(|out| record.write_json_without_logs(out)), by_serde);
+            assert_eq!(record.json_without_logs_in_pieces().concat(), by_serde.as_bytes());
         }
     }
 

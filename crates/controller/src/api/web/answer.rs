@@ -74,7 +74,7 @@ pub(super) fn of_activation(extension: Extension, activation: &Activation) -> Re
         },
         types::StatusCode::ApplicationError => {
             let error = result.and_then(|result| member(result, &["error"]));
-            of_result(extension, error.ok_or_else(property_not_found)?)
+            of_result(extension, error.ok_or_else(property_not_found)?.get())
         }
         types::StatusCode::DeveloperError | types::StatusCode::WhiskError => {
             let text = "There was an error processing your request.";
@@ -84,41 +84,41 @@ pub(super) fn of_activation(extension: Extension, activation: &Activation) -> Re
 }
 
 /// The response that a result asks for (WEB-24 to WEB-39).
-fn of_result(extension: Extension, result: &RawValue) -> Result<Answer, ApiError> {
+fn of_result(extension: Extension, result: &str) -> Result<Answer, ApiError> {
     match extension {
         Extension::Http => of_message(result),
         Extension::Json => {
-            let is_structure = result.get().starts_with(['{', '[']);
-            let body = is_structure.then(|| Answer::ok(JSON, json::pretty(result.get())));
+            let is_structure = result.starts_with(['{', '[']);
+            let body = is_structure.then(|| Answer::ok(JSON, json::pretty(result)));
             body.ok_or_else(|| invalid(JSON))
         }
         Extension::Html => text_of(result, "html", HTML).ok_or_else(|| invalid("text/html")),
         Extension::Svg => text_of(result, "svg", SVG).ok_or_else(|| invalid(SVG)),
         Extension::Text => {
             let value = projected(result, "text").ok_or_else(property_not_found)?;
-            Ok(Answer::ok(PLAIN, json::text(value).unwrap_or_else(|| json::pretty(value.get()))))
+            Ok(Answer::ok(PLAIN, json::text(value).unwrap_or_else(|| json::pretty(value))))
         }
     }
 }
 
 /// WEB-25, WEB-26
-fn text_of(result: &RawValue, name: &str, media: &str) -> Option<Answer> {
+fn text_of(result: &str, name: &str, media: &str) -> Option<Answer> {
     Some(Answer::ok(media, json::text(projected(result, name)?)?))
 }
 
 /// Of an object the member `body`, else that of the extension's name; everything else is taken whole.
-fn projected<'a>(result: &'a RawValue, name: &str) -> Option<&'a RawValue> {
-    if result.get().starts_with('{') { member(result, &["body", name]) } else { Some(result) }
+fn projected<'a>(result: &'a str, name: &str) -> Option<&'a str> {
+    if result.starts_with('{') { member(result, &["body", name]).map(RawValue::get) } else { Some(result) }
 }
 
 /// The first of these members that is there.
-fn member<'a>(object: &'a RawValue, names: &[&str]) -> Option<&'a RawValue> {
-    let members = json::members(object.get()).ok()?;
+fn member<'a>(object: &'a str, names: &[&str]) -> Option<&'a RawValue> {
+    let members = json::members(object).ok()?;
     names.iter().find_map(|name| members.iter().find(|(key, _)| key == name).map(|(_, value)| *value))
 }
 
 /// WEB-28 to WEB-36
-fn of_message(result: &RawValue) -> Result<Answer, ApiError> {
+fn of_message(result: &str) -> Result<Answer, ApiError> {
     let Message { status, headers, media, body } = message(result)?;
     let (body, default) = match body.filter(|value| !matches!(value.get(), "null" | "\"\"")) {
         None => (None, StatusCode::NO_CONTENT),
@@ -134,7 +134,7 @@ pub(super) fn of_head(extension: Extension, head: &[u8]) -> Result<Answer, ApiEr
     match extension {
         Extension::Http => {
             let head: &RawValue = serde_json::from_slice(head).map_err(|_| invalid("message/http"))?;
-            let Message { status, headers, media, .. } = message(head)?;
+            let Message { status, headers, media, .. } = message(head.get())?;
             let media = media.as_ref().map(known).transpose()?;
             let media = media.map_or_else(|| HTML.to_owned(), |media| media.of_response());
             let status = status.unwrap_or(StatusCode::OK);
@@ -157,9 +157,9 @@ struct Message<'a> {
     body: Option<&'a RawValue>,
 }
 
-fn message(result: &RawValue) -> Result<Message<'_>, ApiError> {
+fn message(result: &str) -> Result<Message<'_>, ApiError> {
     let malformed = || invalid("message/http");
-    let members = json::members(result.get()).map_err(|_| malformed())?;
+    let members = json::members(result).map_err(|_| malformed())?;
     let member = |name: &str| members.iter().find(|(key, _)| key == name).map(|(_, value)| *value);
     let status = member("statusCode").map(|value| status(value).ok_or_else(malformed)).transpose()?;
     let mut headers = match member("headers") {
@@ -181,7 +181,7 @@ fn known(media: &HeaderValue) -> Result<MediaType, ApiError> {
 
 /// A whole number, or a text of one, that can be the status of a response (WEB-29, WEB-36).
 fn status(value: &RawValue) -> Option<StatusCode> {
-    let number = match json::text(value) {
+    let number = match json::text(value.get()) {
         Some(text) => text.parse().ok()?,
         None => {
             let number: f64 = value.get().parse().ok()?;
@@ -208,7 +208,7 @@ fn headers(value: &RawValue) -> Option<HeaderMap> {
 
 /// `lists`: how many may lie in each other.
 fn add_header(headers: &mut HeaderMap, name: &HeaderName, value: &RawValue, lists: usize) -> Option<()> {
-    let text = match (json::text(value), value.get()) {
+    let text = match (json::text(value.get()), value.get()) {
         (Some(text), _) => Cow::Owned(text),
         (None, list) if list.starts_with('[') => {
             let lists = lists.checked_sub(1)?;
@@ -230,7 +230,7 @@ fn content(value: &RawValue, media: Option<&HeaderValue>) -> Result<Content, Api
         ApiError::bad_request("Response type in header did not match generated content type.")
             .because(BAD_RESPONSE)
     };
-    let (named, bytes) = match (json::text(value), media) {
+    let (named, bytes) = match (json::text(value.get()), media) {
         (Some(text), None) => (HTML.to_owned(), text.into_bytes()),
         (Some(text), Some(media)) => {
             let is_encoded = media.is_binary() || media.is_json_family() && looks_like_base64(&text);

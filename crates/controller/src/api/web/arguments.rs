@@ -10,7 +10,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use types::{EntityName, json};
+use types::EntityName;
+use types::json::{self, Raw};
 
 const METHOD: &str = "__ow_method";
 const HEADERS: &str = "__ow_headers";
@@ -84,10 +85,7 @@ enum Content<'a> {
 
 /// The arguments of a web action, as a JSON object (WEB-13 to WEB-18); `is_protected` says which parameters of the action
 /// a request may not set.
-pub(super) fn cooked(
-    request: &WebRequest<'_>,
-    is_protected: impl Fn(&str) -> bool,
-) -> Result<Box<RawValue>, ApiError> {
+pub(super) fn cooked(request: &WebRequest<'_>, is_protected: impl Fn(&str) -> bool) -> Result<Raw, ApiError> {
     let content = content(request.body, reading(request.headers, request.body, false))?;
     let query = pairs(request.query.unwrap_or_default().as_bytes());
     let in_body = match &content {
@@ -113,7 +111,7 @@ pub(super) fn cooked(
 }
 
 /// The arguments of a web action that reads query and body itself (WEB-19).
-pub(super) fn raw(request: &WebRequest<'_>) -> Result<Box<RawValue>, ApiError> {
+pub(super) fn raw(request: &WebRequest<'_>) -> Result<Raw, ApiError> {
     let mut arguments = about(request);
     arguments.add_text(QUERY, &rendered(request.query.unwrap_or_default()));
     match content(request.body, reading(request.headers, request.body, true))? {
@@ -265,8 +263,8 @@ impl Members {
         self.0
     }
 
-    fn into_object(self) -> Result<Box<RawValue>, ApiError> {
-        RawValue::from_string(self.into_text()).map_err(|error| ApiError::internal(&error))
+    fn into_object(self) -> Result<Raw, ApiError> {
+        Raw::of(self.into_text().into_boxed_str().into()).map_err(|error| ApiError::internal(&error))
     }
 }
 

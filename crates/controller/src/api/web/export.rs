@@ -31,7 +31,7 @@ impl Export {
         let is_true = |key: &str| annotations.get(key).is_some_and(|value| value.get() == "true");
         let protection = match annotations.get("require-whisk-auth") {
             None => Protection::Open,
-            Some(value) => match (json::text_of(value.get()), value.get()) {
+            Some(value) => match (json::text(value.get()), value.get()) {
                 (Some(secret), _) => Protection::Secret(secret),
                 (None, "true") => Protection::Users,
                 (None, "false") => Protection::Open,

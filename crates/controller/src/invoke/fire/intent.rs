@@ -31,19 +31,20 @@ struct Body<'a, C> {
 
 /// The intent of a fire.
 pub(super) fn write(fire: &Fire) -> Result<Intent, StoreError> {
+    let failed = |error| StoreError::new(format!("write the intent of fire {}", fire.id), error);
+    let payload = fire.payload.as_deref().map(serde_json::from_str::<&RawValue>);
     let body = Body {
         trigger: Cow::Borrowed(&fire.trigger),
         version: fire.version,
         transaction: Cow::Borrowed(&fire.transaction),
-        caller: &**fire.caller.written(),
+        caller: fire.caller.written(),
         parameters: Cow::Borrowed(&fire.parameters),
-        payload: fire.payload.as_deref(),
+        payload: payload.transpose().map_err(failed)?,
         rules: Cow::Borrowed(&fire.rules),
         received: fire.received,
         trace: Cow::Borrowed(&fire.trace),
     };
-    let body = serde_json::to_vec(&body)
-        .map_err(|error| StoreError::new(format!("write the intent of fire {}", fire.id), error))?;
+    let body = serde_json::to_vec(&body).map_err(failed)?;
     Ok(Intent { activation_id: fire.id, body: Bytes::from(body) })
 }
 
@@ -61,8 +62,8 @@ pub(super) fn read(intent: &Intent, identities: &Identities) -> Result<Fire, Sto
     let id = intent.activation_id;
     let body: Body<'_, Cow<'_, Identity>> = serde_json::from_slice(&intent.body)
         .map_err(|error| StoreError::new(format!("read the intent of fire {id}"), error))?;
-    let parameters = body.parameters.into_owned();
-    let arguments = super::arguments(&parameters, body.payload)
+    let (parameters, payload) = (body.parameters.into_owned(), body.payload.map(Raw::from));
+    let arguments = super::arguments(&parameters, payload.clone())
         .map_err(|error| StoreError::new(format!("read the intent of fire {id}"), error.text().to_owned()))?;
     Ok(Fire {
         id,
@@ -72,7 +73,7 @@ pub(super) fn read(intent: &Intent, identities: &Identities) -> Result<Fire, Sto
         version: body.version,
         parameters,
         arguments,
-        payload: body.payload.map(|payload| Raw::from(payload.to_owned())),
+        payload,
         rules: body.rules.into_owned(),
         received: body.received,
         trace: body.trace.into_owned(),

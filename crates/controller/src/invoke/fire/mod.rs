@@ -9,7 +9,7 @@ mod intent;
 
 pub(super) use intent::is_fire;
 
-use super::parameters::{self, Defaults, Given};
+use super::parameters::Defaults;
 use super::primitive::keeps_records;
 use super::{Call, blocking, check_payload};
 use crate::Controller;
@@ -24,16 +24,14 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
-use serde_json::value::RawValue;
 use std::collections::HashSet;
 use std::sync::Arc;
 use store::{Intent, StoreError, Ticket};
 use tokio::sync::{Semaphore, oneshot};
 use types::json::{self, Raw};
 use types::{
-    Activation, ActivationId, ActivationResponse, AnnotationValue, Annotations, EntityPath,
-    FullyQualifiedName, Parameter, Parameters, Privilege, RuleLinks, RuleStatus, SemVer, TraceContext,
-    TransactionId,
+    Activation, ActivationId, ActivationResponse, Annotations, EntityPath, FullyQualifiedName, Parameter,
+    Parameters, Privilege, RuleLinks, RuleStatus, SemVer, TraceContext, TransactionId,
 };
 
 /// Fires that go on after their answers at the same time, so that they hold this many payloads at the most. One more is refused with 503, and providers of feeds try that
@@ -117,7 +115,7 @@ impl Controller {
         entitlement::admit_fire(&caller, received)?;
         entitlement::own(&caller, &name.path.namespace(), &name)?;
         check_payload(&caller, payload.length())?;
-        let sent = payload.json(false)?.map(parameters::check).transpose()?.map(json::compacted);
+        let sent = payload.object_sent()?.map(Raw::apart);
         let wanted = self.wanted_callback(headers, &caller)?;
         drop(payload);
         let (_, trigger) = self.entities.trigger(&name).await?.ok_or_else(ApiError::not_found)?;
@@ -134,7 +132,7 @@ impl Controller {
             transaction: transaction.clone(),
             trigger: name,
             version: trigger.version,
-            arguments: arguments(&parameters, sent.as_deref())?,
+            arguments: arguments(&parameters, sent.clone())?,
             parameters,
             payload: sent,
             rules: self.shots(&trigger.rules),
@@ -227,7 +225,7 @@ impl Controller {
         let (caller, received) = (fire.caller.clone(), self.clock.unix_millis());
         let length = fire.arguments.get().len() as u64;
         let admission = self.admit_invocation(&caller, &target, length, received).await?;
-        let (payload, transaction) = (Some(Given::Shared(&fire.arguments)), fire.transaction.clone());
+        let (payload, transaction) = (Some(fire.arguments.clone()), fire.transaction.clone());
         let trace = Some(fire.trace.clone());
         let call = Call { id, caller, payload, transaction, received, trace };
         self.invoke_of_rule(self.arrange(admission, call).await?).await
@@ -289,7 +287,7 @@ impl Fire {
     /// The trigger's record (TRG-12): it has no end.
     fn record(&self, response: ActivationResponse, logs: Vec<String>) -> Activation {
         let mut annotations = Annotations::new();
-        annotations.push("traceId", AnnotationValue::id(self.trace.trace_id()));
+        annotations.push("traceId", json::id(self.trace.trace_id()));
         Activation {
             namespace: EntityPath::of_namespace(self.caller.namespace()),
             name: self.trigger.name.clone(),
@@ -309,8 +307,8 @@ impl Fire {
 }
 
 /// What every action gets: the trigger's parameters, the headers, and over both the payload (TRG-10).
-fn arguments(parameters: &Parameters, payload: Option<&RawValue>) -> Result<Raw, ApiError> {
-    Defaults::new(parameters, false).merge(payload.map(Given::Sent)).map(|arguments| arguments.payload)
+fn arguments(parameters: &Parameters, payload: Option<Raw>) -> Result<Raw, ApiError> {
+    Defaults::new(parameters, false).merge(payload).map(|arguments| arguments.payload)
 }
 
 /// The parameters of a trigger with the headers over them. All of them go with each run: a trigger initialises nothing.
