@@ -309,6 +309,15 @@ fn an_order_that_gets_room_just_before_its_deadline_has_failed_for_want_of_room(
 }
 
 #[test]
+fn an_order_for_which_room_is_made_too_slowly_has_failed_for_want_of_room() {
+    let mut bed = Bed::new([invoker(0, 0)]);
+    bed.order(1);
+    bed.pass(100);
+    assert_eq!(bed.on(Event::Insist { creation: CreationId(1) }), ["send 1 to 0 insisting"]);
+    assert_eq!(bed.pass(20_000), ["1 failed: the invoker has no room"]);
+}
+
+#[test]
 fn what_an_invoker_says_about_an_order_that_was_taken_from_it_is_ignored() {
     let mut bed = Bed::new([invoker(0, 1_024)]);
     bed.order(1);

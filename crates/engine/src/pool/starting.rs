@@ -15,9 +15,9 @@ pub(super) struct Starting {
 }
 
 impl Starting {
-    pub(super) const fn new(limit: usize) -> Starting {
+    pub(super) fn new(limit: usize) -> Starting {
         // With no place at all nothing would ever start.
-        Starting { limit: if limit == 0 { 1 } else { limit }, begun: BTreeMap::new() }
+        Starting { limit: limit.max(1), begun: BTreeMap::new() }
     }
 
     pub(super) fn is_full(&self) -> bool {

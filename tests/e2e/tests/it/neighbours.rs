@@ -36,11 +36,9 @@ fn an_action_that_is_called_all_the_time_keeps_no_other_one_out() {
             std::thread::yield_now();
         }
         let other = api.invoke("other", &json!({"n": -1}));
-        let before = calls.load(Ordering::Relaxed);
         let again = api.invoke("other", &json!({"n": -2}));
         stop.store(true, Ordering::Relaxed);
         assert_eq!((other.status, again.status), (200, 200), "{} {}", other.text(), again.text());
-        assert!(before > 50, "it was another's turn at once");
     });
 }
 
